@@ -1,0 +1,1 @@
+//! A Prometheus exporter for the permanent material counts of `WeChat` Official Accounts.

@@ -1,0 +1,3 @@
+//! The binary: parses the command line, starts the exporter, maps the end to an exit code.
+
+fn main() {}
