@@ -1,1 +1,13 @@
 //! A Prometheus exporter for the permanent material counts of `WeChat` Official Accounts.
+//!
+//! The flow, top-down: [`config`] says which accounts there are; `poll` visits each on its own
+//! rhythm through [`wechat`]; [`store`] keeps what the last visits brought; [`metrics`] writes it
+//! as a page; [`web`] serves that page. A scrape never causes a call to the API.
+
+pub mod clock;
+pub mod config;
+pub mod metrics;
+pub mod secret;
+pub mod store;
+pub mod web;
+pub mod wechat;

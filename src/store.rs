@@ -1,0 +1,127 @@
+//! What is known of each account: written by the scheduler, read by the pages.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tokio::sync::watch;
+
+use crate::clock::WallTime;
+use crate::config::{Account, AccountName, PerKind};
+use crate::wechat::class::{ErrCode, ErrorClass};
+
+/// The four counts of one answer, in items.
+pub type MaterialCounts = PerKind<u64>;
+
+/// Counts and when they were right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastGood {
+    /// The counts of the last successful poll.
+    pub counts: MaterialCounts,
+    /// When that poll ended.
+    pub at: WallTime,
+}
+
+/// Why an account's last poll failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failing {
+    /// What is done about it.
+    pub class: ErrorClass,
+    /// `WeChat`'s number, when there is one.
+    pub errcode: Option<ErrCode>,
+    /// The egress address `WeChat` saw, when it named one.
+    pub seen_ip: Option<IpAddr>,
+}
+
+/// How the last poll ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LastPoll {
+    /// No poll has ended yet.
+    Pending,
+    /// It brought counts.
+    Succeeded,
+    /// It did not.
+    Failed(Failing),
+}
+
+/// Everything the pages show of one account. Immutable: a poll publishes a new one.
+#[derive(Clone, Debug)]
+pub struct Readings {
+    /// The account's settings.
+    pub account: Arc<Account>,
+    /// The last good counts; none before the first success.
+    pub last_good: Option<LastGood>,
+    /// How the last poll ended.
+    pub last_poll: LastPoll,
+    /// When the next poll is due.
+    pub next_poll: WallTime,
+    /// Polls that ended.
+    pub polls: u64,
+    /// Polls that failed, out of `polls`.
+    pub failures: u64,
+    /// Tokens fetched.
+    pub token_refreshes: u64,
+    /// Tokens refused on a data call.
+    pub token_rejections: u64,
+}
+
+impl Readings {
+    /// An account that was never polled and is due at `next_poll`.
+    pub fn new(account: Arc<Account>, next_poll: WallTime) -> Self {
+        Self {
+            account,
+            last_good: None,
+            last_poll: LastPoll::Pending,
+            next_poll,
+            polls: 0,
+            failures: 0,
+            token_refreshes: 0,
+            token_rejections: 0,
+        }
+    }
+
+    /// The last good counts, unless they are older than the account's `hold` at `now`: then they
+    /// are no longer shown.
+    pub fn held(&self, now: WallTime) -> Option<&LastGood> {
+        self.last_good.as_ref().filter(|good| now.since(good.at) <= self.account.hold)
+    }
+}
+
+/// The readings of all accounts, by name.
+#[derive(Debug)]
+pub struct Store {
+    readings: RwLock<BTreeMap<AccountName, Arc<Readings>>>,
+    changes: watch::Sender<u64>,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self { readings: RwLock::default(), changes: watch::Sender::new(0) }
+    }
+}
+
+impl Store {
+    /// Replaces what is known of one account.
+    pub fn publish(&self, readings: Readings) {
+        let name = readings.account.name.clone();
+        let readings = Arc::new(readings);
+        // A panic while the lock is held cannot leave the map half-changed: `insert` is the only write.
+        self.readings.write().unwrap_or_else(PoisonError::into_inner).insert(name, readings);
+        self.changes.send_modify(|version| *version += 1);
+    }
+
+    /// What is known of one account.
+    pub fn get(&self, name: &AccountName) -> Option<Arc<Readings>> {
+        self.readings.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// All readings in name order, as of one moment.
+    pub fn snapshot(&self) -> Vec<Arc<Readings>> {
+        self.readings.read().unwrap_or_else(PoisonError::into_inner).values().map(Arc::clone).collect()
+    }
+
+    /// Counts the changes; a receiver wakes at each.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+}

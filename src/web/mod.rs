@@ -1,0 +1,3 @@
+//! What the exporter serves.
+
+pub mod accept;
