@@ -7,6 +7,7 @@
 pub mod clock;
 pub mod config;
 pub mod metrics;
+pub mod poll;
 pub mod secret;
 pub mod store;
 pub mod web;

@@ -28,3 +28,5 @@ pub enum Encoding {
     /// Compressed by gzip.
     Gzip,
 }
+mod own;
+pub use own::ExporterMetrics;

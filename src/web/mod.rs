@@ -1,3 +1,4 @@
 //! What the exporter serves.
 
 pub mod accept;
+pub mod ready;

@@ -1,4 +1,7 @@
-//! The calls we make, each written once: method and path on the wire, label in the metrics.
+//! The calls we make, each written once: path on the wire, label in the metrics, meaning of its
+//! errors.
+
+use super::class::Call;
 
 /// One API of the platform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,6 +29,14 @@ impl Api {
         match self {
             Self::StableToken => "stable_token",
             Self::MaterialCount => "get_materialcount",
+        }
+    }
+
+    /// Whose token is at stake when this call fails.
+    pub const fn call(self) -> Call {
+        match self {
+            Self::StableToken => Call::Token,
+            Self::MaterialCount => Call::Data,
         }
     }
 }

@@ -59,7 +59,10 @@ pub enum ErrorClass {
     Other,
 }
 
-const MINUTE: Duration = Duration::from_secs(60);
+/// The wait of [`Rule::NextMinute`].
+pub(crate) const MINUTE: Duration = Duration::from_secs(60);
+/// The first such wait is longer by up to this.
+pub(crate) const MINUTE_SPREAD: Duration = Duration::from_secs(15);
 const HOUR: Duration = Duration::from_secs(3_600);
 
 /// When an account is tried again after a failed poll. Turned into a deadline by `poll::backoff`.
@@ -315,9 +318,6 @@ pub(crate) const fn confirmation_delay(code: Option<ErrCode>) -> Duration {
         _ => Duration::from_secs(15 * 60),
     }
 }
-
-/// The longest minute-quota wait: 60 s and up to a quarter more.
-pub(crate) const NEXT_MINUTE: (Duration, Duration) = (MINUTE, Duration::from_secs(15));
 
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,119 @@
+//! The queue of deadlines. Pure: knows accounts by key and time by argument.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::backoff::fraction;
+use crate::config::AccountName;
+
+/// An account in the schedule. Ordered by place on the ring, so that accounts due at the same
+/// moment are visited in hash order.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccountKey {
+    place: u64,
+    name: AccountName,
+}
+
+impl AccountKey {
+    /// The key of `name`.
+    pub fn new(name: AccountName) -> Self {
+        Self { place: name.place(), name }
+    }
+
+    /// The account's place on the ring.
+    pub fn place(&self) -> u64 {
+        self.place
+    }
+
+    /// The account's name.
+    pub fn name(&self) -> &AccountName {
+        &self.name
+    }
+}
+
+/// Which of two queues a deadline stands in: accounts that could not be reached must not take
+/// all the room of those that can.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// Anything but the other.
+    Open,
+    /// The last poll failed to reach the API.
+    Unreachable,
+}
+
+/// One deadline per account.
+#[derive(Debug, Default)]
+pub struct Schedule {
+    lanes: [BTreeSet<(Instant, AccountKey)>; 2],
+    places: HashMap<AccountKey, (Lane, Instant)>,
+}
+
+impl Schedule {
+    /// Sets the account's deadline, in place of an earlier one.
+    pub fn set(&mut self, key: AccountKey, lane: Lane, at: Instant) {
+        self.remove(&key);
+        self.lanes[lane as usize].insert((at, key.clone()));
+        self.places.insert(key, (lane, at));
+    }
+
+    /// Takes the account out of the schedule.
+    pub fn remove(&mut self, key: &AccountKey) {
+        if let Some((lane, at)) = self.places.remove(key) {
+            self.lanes[lane as usize].remove(&(at, key.clone()));
+        }
+    }
+
+    /// The earliest deadline of a lane.
+    pub fn next_at(&self, lane: Lane) -> Option<Instant> {
+        self.lanes[lane as usize].first().map(|(at, _)| *at)
+    }
+
+    /// Takes out the earliest account of a lane whose deadline is `now` or past.
+    pub fn pop_due(&mut self, lane: Lane, now: Instant) -> Option<AccountKey> {
+        let lane = &mut self.lanes[lane as usize];
+        if lane.first()?.0 > now {
+            return None;
+        }
+        let (_, key) = lane.pop_first()?;
+        self.places.remove(&key);
+        Some(key)
+    }
+
+    /// How late the most overdue account is.
+    pub fn lag(&self, now: Instant) -> Duration {
+        let earliest =
+            [Lane::Open, Lane::Unreachable].into_iter().filter_map(|lane| self.next_at(lane)).min();
+        earliest.map_or(Duration::ZERO, |at| now.saturating_duration_since(at))
+    }
+}
+
+/// An account's regular moments: its place in the interval, at `start + interval × (k + place)`
+/// for k = 1, 2, …
+#[derive(Clone, Copy, Debug)]
+pub struct Rhythm {
+    /// When the account entered the schedule.
+    pub start: Instant,
+    /// Time between two moments.
+    pub interval: Duration,
+    /// The account's place on the ring.
+    pub place: u64,
+}
+
+impl Rhythm {
+    /// The regular moment after a poll that began at `began` and ended at `ended`. Missed ones are
+    /// skipped, and one that is closer than half an interval to the poll is left out: after a park
+    /// the account rejoins its rhythm without a call too many.
+    pub fn next(&self, began: Instant, ended: Instant) -> Instant {
+        let first = self.start + self.interval + self.interval.mul_f64(fraction(self.place));
+        let after = ended.max(began + self.interval / 2);
+        let behind = after.saturating_duration_since(first).as_nanos();
+        let interval = self.interval.as_nanos().max(1);
+        let steps = if after < first { 0 } else { behind / interval + 1 };
+        first + self.interval.saturating_mul(u32::try_from(steps).unwrap_or(u32::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,158 @@
+//! What can go wrong with one call. Branch on [`ApiError::class`], print the error itself: it
+//! never holds a URL, a secret or a token.
+
+use std::net::IpAddr;
+
+use super::api::Api;
+use super::class::{ErrCode, ErrorClass};
+use crate::secret::{Secret, SecretError};
+
+/// Longest part of a foreign message that is kept, in characters.
+const MESSAGE_LIMIT: usize = 300;
+
+/// A failed call: which one, and how.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {failure}", api.label())]
+pub struct ApiError {
+    /// The call that failed.
+    pub api: Api,
+    /// How it failed.
+    pub failure: Failure,
+}
+
+/// How a call failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// No connection: name look-up, TCP, proxy or TLS.
+    #[error("cannot connect: {0}")]
+    Connect(String),
+    /// The connection broke or took too long.
+    #[error("{0}")]
+    Transport(String),
+    /// Not HTTP 200: a gateway or proxy answered, the API itself always says 200.
+    #[error("HTTP status {0}")]
+    Status(u16),
+    /// The body is not what the documentation promises.
+    #[error("{0}")]
+    Decode(String),
+    /// The API refused.
+    #[error("errcode {code}: {message}")]
+    Api {
+        /// The API's number.
+        code: ErrCode,
+        /// The API's text with its request id; for logs only.
+        message: String,
+    },
+    /// A secret needed for the call cannot be read.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+}
+
+impl ApiError {
+    /// What is to be done about it.
+    pub fn class(&self) -> ErrorClass {
+        match &self.failure {
+            Failure::Connect(_) | Failure::Transport(_) => ErrorClass::Network,
+            Failure::Status(status) if *status >= 500 => ErrorClass::Network,
+            Failure::Status(_) => ErrorClass::Request,
+            Failure::Decode(_) => ErrorClass::Decode,
+            Failure::Api { code, .. } => ErrorClass::of(*code, self.api.call()),
+            Failure::Secret(_) => ErrorClass::Secret,
+        }
+    }
+
+    /// The API's number, if it gave one.
+    pub fn errcode(&self) -> Option<ErrCode> {
+        match &self.failure {
+            Failure::Api { code, .. } => Some(*code),
+            _ => None,
+        }
+    }
+
+    /// The egress address the API saw, if it refused one and named it.
+    pub fn seen_ip(&self) -> Option<IpAddr> {
+        match &self.failure {
+            Failure::Api { message, .. } if self.class() == ErrorClass::Ip => seen_ip(message),
+            _ => None,
+        }
+    }
+
+    /// Whether no connection came about.
+    pub fn failed_to_connect(&self) -> bool {
+        matches!(self.failure, Failure::Connect(_))
+    }
+}
+
+/// From an error of the HTTP library: stripped of its URL, which holds the token.
+pub(super) fn transport(error: reqwest::Error) -> Failure {
+    let error = error.without_url();
+    let mut text = String::new();
+    if error.is_timeout() {
+        text.push_str("timed out: ");
+    }
+    text.push_str(&error.to_string());
+    let mut source = std::error::Error::source(&error);
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    if error.is_connect() { Failure::Connect(text) } else { Failure::Transport(text) }
+}
+
+/// A message from outside, fit for a log line: bounded, on one line, free of the given secrets.
+pub(super) fn foreign(message: &str, secrets: &[&Secret]) -> String {
+    let mut text = message.to_owned();
+    for secret in secrets {
+        text = secret.redact(&text);
+    }
+    text.chars().take(MESSAGE_LIMIT).map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// The first address after `invalid ip ` (40164) or `requestIP: ` (61004). The rest of these
+/// messages has changed over the years and is not relied upon.
+fn seen_ip(message: &str) -> Option<IpAddr> {
+    ["invalid ip ", "requestIP: "].iter().find_map(|marker| {
+        let (_, rest) = message.split_once(marker)?;
+        let word = rest.split([' ', ',', ';']).next()?;
+        word.parse().ok()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(message: &str, expected: Option<&str>) {
+        let error = ApiError {
+            api: Api::StableToken,
+            failure: Failure::Api { code: ErrCode(40164), message: message.to_owned() },
+        };
+        assert_eq!(error.seen_ip().map(|ip| ip.to_string()).as_deref(), expected, "{message}");
+    }
+
+    #[test]
+    fn the_refused_address_is_found_in_every_known_message() {
+        check(
+            "invalid ip 203.0.113.8 ipv6 ::ffff:203.0.113.8, not in whitelist rid: 5fa26c60-1a0ebdd5-32fd1cd0",
+            Some("203.0.113.8"),
+        );
+        check(
+            "invalid ip 203.0.113.8 ipv6 ::ffff:203.0.113.8, not in whitelist hint: [jotv]",
+            Some("203.0.113.8"),
+        );
+        check("invalid ip 203.0.113.8, not in whitelist", Some("203.0.113.8"));
+        check("invalid ip 2001:db8::8, not in whitelist", Some("2001:db8::8"));
+        check("access clientip is not registered hint: [x] requestIP: 203.0.113.8", Some("203.0.113.8"));
+        check("not in whitelist", None);
+        check("invalid ip nonsense", None);
+    }
+
+    #[test]
+    fn a_foreign_message_is_bounded_and_clean() {
+        let secret = Secret::new("s3cret".into());
+        let text = foreign(&format!("a\nb s3cret {}", "x".repeat(5_000)), &[&secret]);
+        assert!(text.starts_with("a b <secret> xxx"));
+        assert_eq!(text.chars().count(), MESSAGE_LIMIT);
+    }
+}

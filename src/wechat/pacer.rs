@@ -1,0 +1,68 @@
+//! Hands out the moments at which requests may start: never closer than the configured rate.
+
+use std::num::NonZeroU32;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+/// The pace of all requests to the API. First come, first served.
+#[derive(Debug)]
+pub(super) struct Pacer {
+    gap: Duration,
+    next: Mutex<Option<Instant>>,
+}
+
+impl Pacer {
+    /// At most `rate` requests a second.
+    pub(super) fn new(rate: NonZeroU32) -> Self {
+        // Timers wake up to a millisecond late, and never early. The slack keeps two late wake-ups
+        // from falling into one second with `rate` others.
+        const SLACK: f64 = 1.02;
+        let gap = Duration::from_secs_f64(SLACK / f64::from(rate.get()));
+        Self { gap, next: Mutex::new(None) }
+    }
+
+    /// Waits for the next free slot. A caller that goes away leaves its slot unused.
+    pub(super) async fn slot(&self) {
+        sleep_until(self.reserve(Instant::now())).await;
+    }
+
+    /// The first free slot at or after `now`, taken from then on.
+    fn reserve(&self, now: Instant) -> Instant {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let slot = next.map_or(now, |free| free.max(now));
+        *next = Some(slot + self.gap);
+        slot
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn no_second_holds_more_than_the_rate() {
+        let pacer = Pacer::new(NonZeroU32::new(20).unwrap());
+        let mut starts = Vec::new();
+        for _ in 0..100 {
+            pacer.slot().await;
+            starts.push(Instant::now());
+        }
+        for window in starts.windows(21) {
+            assert!(window[20] - window[0] > Duration::from_secs(1));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn unused_time_is_not_saved_up() {
+        let pacer = Pacer::new(NonZeroU32::new(1).unwrap());
+        pacer.slot().await;
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let start = Instant::now();
+        pacer.slot().await;
+        assert_eq!(start.elapsed(), Duration::ZERO);
+        pacer.slot().await;
+        assert!(start.elapsed() >= Duration::from_secs(1));
+    }
+}
