@@ -4,11 +4,15 @@
 //! rhythm through [`wechat`]; [`store`] keeps what the last visits brought; [`metrics`] writes it
 //! as a page; [`web`] serves that page. A scrape never causes a call to the API.
 
+pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod listen;
 pub mod metrics;
 pub mod poll;
 pub mod secret;
+pub mod shutdown;
 pub mod store;
+pub mod telemetry;
 pub mod web;
 pub mod wechat;

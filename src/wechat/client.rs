@@ -71,13 +71,13 @@ enum Request<'a> {
 impl ApiClient {
     /// A client for the calls of `accounts`. Fails when `ca_file` cannot be read or the system's
     /// certificates are needed and missing.
-    pub fn new<'a>(
+    pub fn new(
         config: &ApiConfig,
-        endpoints: impl IntoIterator<Item = &'a Endpoint>,
+        accounts: &[Arc<Account>],
         metrics: Arc<ExporterMetrics>,
     ) -> anyhow::Result<Self> {
-        let tls =
-            endpoints.into_iter().any(|endpoint| !endpoint.base_url.is_http() || endpoint.proxy.is_some());
+        let mut endpoints = accounts.iter().map(|account| &account.endpoint);
+        let tls = endpoints.any(|endpoint| !endpoint.base_url.is_http() || endpoint.proxy.is_some());
         let roots = if tls { Roots::System(extra_roots(config)?) } else { Roots::None };
         let settings = Settings {
             timeout: config.timeout,

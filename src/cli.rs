@@ -1,0 +1,198 @@
+//! The command line: every flag once, with its environment variable.
+
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::listen::ListenAddress;
+use crate::telemetry::{LogFormat, LogLevel};
+
+/// The port registered for nothing else that is common; `:PORT` means all addresses.
+const DEFAULT_LISTEN: &str = ":19870";
+/// The demo shows itself to this machine only.
+pub const DEMO_LISTEN: &str = "127.0.0.1:19870";
+/// Flags that speak of the real fleet and mean nothing to the simulator.
+const SERVE_ONLY: [&str; 2] = ["config_file", "config_check"];
+
+/// Prometheus exporter for the permanent material counts of WeChat Official Accounts.
+///
+/// Polls each configured account on a schedule and serves the last good counts, their limits and
+/// ratios. A scrape never causes a call to the API.
+#[derive(Debug, Parser)]
+#[command(name = "wechat-material-exporter", version, max_term_width = 100)]
+pub struct Cli {
+    /// What to do; serve when absent.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// What holds for every command.
+    #[command(flatten)]
+    pub flags: Flags,
+}
+
+/// What to do other than serve.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the exporter against an embedded simulator; needs no file and no account
+    Demo,
+    /// Run the simulator of the WeChat API alone
+    Simulate(Simulate),
+}
+
+/// What the simulator simulates.
+#[derive(Debug, Args)]
+pub struct Simulate {
+    /// Address to serve the simulated API on: HOST:PORT, [IPV6]:PORT or :PORT
+    #[arg(long, value_name = "ADDR", env = "WECHAT_EXPORTER_LISTEN")]
+    pub listen: ListenAddress,
+    /// Simulate N accounts: account i (from 0) has app id `wx` and i as 16 hex digits, and the
+    /// secret `simulated-secret-<i>`
+    #[arg(long, value_name = "N", required_unless_present = "scenario", conflicts_with = "scenario", env = "WECHAT_EXPORTER_ACCOUNTS")]
+    pub accounts: Option<usize>,
+    /// Simulate the accounts and faults of a scenario file
+    #[arg(long, value_name = "FILE", env = "WECHAT_EXPORTER_SCENARIO")]
+    pub scenario: Option<PathBuf>,
+}
+
+/// Flags that may stand before or after a sub-command.
+#[derive(Debug, Args)]
+pub struct Flags {
+    /// Configuration file, YAML; any readable path
+    #[arg(long = "config.file", value_name = "PATH", default_value = "./wechat-material-exporter.yaml", global = true, env = "WECHAT_EXPORTER_CONFIG_FILE")]
+    pub config_file: PathBuf,
+    /// Validate the configuration, print every fault and the planned rate, and exit 0 or 1
+    #[arg(long = "config.check", global = true, env = "WECHAT_EXPORTER_CONFIG_CHECK")]
+    pub config_check: bool,
+    /// Address to listen on, repeatable: HOST:PORT, [IPV6]:PORT or :PORT for all addresses
+    #[arg(long = "web.listen-address", value_name = "ADDR", default_value = DEFAULT_LISTEN, value_delimiter = ',', global = true, env = "WECHAT_EXPORTER_WEB_LISTEN_ADDRESS")]
+    pub listen: Vec<ListenAddress>,
+    /// Path of the metrics page
+    #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics", value_parser = telemetry_path, global = true, env = "WECHAT_EXPORTER_WEB_TELEMETRY_PATH")]
+    pub telemetry_path: String,
+    /// Least important log events to write to stderr; libraries are held at warn
+    #[arg(long = "log.level", value_name = "LEVEL", default_value = "info", global = true, env = "WECHAT_EXPORTER_LOG_LEVEL")]
+    pub log_level: LogLevel,
+    /// How log events are written
+    #[arg(long = "log.format", value_name = "FORMAT", default_value = "logfmt", global = true, env = "WECHAT_EXPORTER_LOG_FORMAT")]
+    pub log_format: LogFormat,
+}
+
+impl Cli {
+    /// Parses the process's arguments and environment. A usage error exits 2, `--help` and
+    /// `--version` exit 0, as clap does.
+    pub fn from_process() -> Self {
+        let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+        Self::parse_all(std::env::args_os(), names).unwrap_or_else(|error| error.exit())
+    }
+
+    fn parse_all<A>(args: A, variables: impl Iterator<Item = String>) -> Result<Self, clap::Error>
+    where
+        A: IntoIterator,
+        A::Item: Into<std::ffi::OsString> + Clone,
+    {
+        let mut command = Self::command();
+        let matches = command.try_get_matches_from_mut(args)?;
+        for name in variables {
+            if is_unknown_variable(&command, &name) {
+                let message = format!("environment variable `{name}` is not one of this version: see --help, or WECHAT_EXPORTER__SECTION__KEY for configuration keys\n");
+                return Err(command.error(ErrorKind::UnknownArgument, message));
+            }
+        }
+        let mut cli = Self::from_arg_matches(&matches)?;
+        let given = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
+        if cli.command.is_some()
+            && let Some(id) = SERVE_ONLY.into_iter().find(|id| given(id))
+        {
+            let message = format!("--{} has no meaning for this sub-command\n", id.replace('_', "."));
+            return Err(command.error(ErrorKind::ArgumentConflict, message));
+        }
+        let chosen = matches.value_source("listen").is_some_and(|source| source != ValueSource::DefaultValue);
+        if matches!(cli.command, Some(Command::Demo)) && !chosen {
+            cli.flags.listen = DEMO_LISTEN.parse().into_iter().collect();
+        }
+        Ok(cli)
+    }
+}
+
+fn telemetry_path(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/-_.~".contains(c);
+    let taken = text == "/" || text.starts_with("/-/") || text == "/style.css";
+    if text.starts_with('/') && text.chars().all(plain) && !text.ends_with('/') && !taken {
+        Ok(text.to_owned())
+    } else {
+        Err("must begin with `/`, hold letters, digits and -_.~ only, and not be a path of its own".to_owned())
+    }
+}
+
+/// Whether a variable looks like a flag of ours and is none. Kubernetes sets variables for each
+/// service in the same namespace, and a service may well be called `wechat-exporter`.
+fn is_unknown_variable(command: &clap::Command, name: &str) -> bool {
+    let Some(rest) = name.strip_prefix("WECHAT_EXPORTER_") else { return false };
+    let by_kubernetes = rest == "PORT"
+        || rest.starts_with("PORT_")
+        || rest.contains("_PORT_")
+        || rest.ends_with("_PORT")
+        || rest.contains("SERVICE_HOST")
+        || rest.contains("SERVICE_PORT");
+    let known = |command: &clap::Command| command.get_arguments().any(|arg| arg.get_env().is_some_and(|env| env == name));
+    !rest.starts_with('_') && !by_kubernetes && !known(command) && !command.get_subcommands().any(known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str, variables: &[&str]) -> Result<Cli, String> {
+        let args = std::iter::once("x").chain(line.split_whitespace()).map(str::to_owned);
+        Cli::parse_all(args, variables.iter().map(|name| (*name).to_owned())).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_command_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_has_its_variable() {
+        for arg in Cli::command().get_arguments().filter(|arg| arg.get_id() != "help" && arg.get_id() != "version") {
+            let long = arg.get_long().unwrap().to_uppercase().replace(['.', '-'], "_");
+            assert_eq!(arg.get_env().unwrap().to_str().unwrap(), format!("WECHAT_EXPORTER_{long}"));
+        }
+    }
+
+    #[test]
+    fn flags_may_stand_before_or_after_a_sub_command() {
+        let before = parse("--web.listen-address :1 --web.listen-address [::1]:2 demo", &[]).unwrap();
+        let after = parse("demo --web.listen-address :1 --web.listen-address [::1]:2", &[]).unwrap();
+        assert_eq!(before.flags.listen.len(), 2);
+        assert_eq!(before.flags.listen, after.flags.listen);
+        assert_eq!(parse("demo", &[]).unwrap().flags.listen, [DEMO_LISTEN.parse().unwrap()]);
+        assert_eq!(parse("", &[]).unwrap().flags.listen, [DEFAULT_LISTEN.parse().unwrap()]);
+    }
+
+    #[test]
+    fn what_is_not_there_is_refused() {
+        for bad in ["--state.file x", "--once", "doctor", "--shard 0", "--web.config.file x", "--config.fil x", "x"] {
+            assert!(parse(bad, &[]).is_err(), "{bad}");
+        }
+        for bad in ["simulate --listen :1", "simulate --listen :1 --accounts 2 --scenario x", "simulate --accounts 2"] {
+            assert!(parse(bad, &[]).is_err(), "{bad}");
+        }
+        for bad in ["--web.telemetry-path metrics", "--web.telemetry-path /", "--web.telemetry-path /a?b", "--web.listen-address x"] {
+            assert!(parse(bad, &[]).is_err(), "{bad}");
+        }
+        assert!(parse("demo --config.file x", &[]).unwrap_err().contains("--config.file"));
+        assert!(parse("", &["WECHAT_EXPORTER_STATE_FILE"]).unwrap_err().contains("WECHAT_EXPORTER_STATE_FILE"));
+    }
+
+    #[test]
+    fn variables_of_kubernetes_and_of_the_configuration_are_left_alone() {
+        let foreign = [
+            "WECHAT_EXPORTER_PORT", "WECHAT_EXPORTER_PORT_19870_TCP_ADDR", "WECHAT_EXPORTER_SERVICE_HOST",
+            "WECHAT_EXPORTER_SERVICE_PORT_HTTP", "WECHAT_EXPORTER_EU_SERVICE_HOST", "WECHAT_EXPORTER_EU_PORT_1_TCP",
+            "WECHAT_EXPORTER__POLL__INTERVAL", "WECHAT_EXPORTER_LOG_LEVEL", "PATH",
+        ];
+        assert!(parse("", &foreign).is_ok());
+    }
+}

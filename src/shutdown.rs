@@ -1,0 +1,54 @@
+//! Signals become one token. The first SIGTERM or SIGINT asks for an orderly end, the second one
+//! ends at once.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// Longest orderly end. Orchestrators kill after 30 s by default; a poll takes two calls of at
+/// most `api.timeout`.
+pub const GRACE: Duration = Duration::from_secs(20);
+
+/// The signals that end the process.
+#[derive(Debug)]
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Takes over SIGTERM and SIGINT from here on.
+    pub fn listen() -> anyhow::Result<Self> {
+        let listen = |kind| signal(kind).context("cannot listen for signals");
+        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+
+    /// Runs `work` until it ends by itself or a signal asks it to, through `stop`. An error when a
+    /// second signal or the deadline of [`GRACE`] cuts it off.
+    pub async fn run<F>(mut self, stop: CancellationToken, work: F) -> anyhow::Result<()>
+    where
+        F: Future<Output = anyhow::Result<()>>,
+    {
+        tokio::pin!(work);
+        let name = tokio::select! {
+            result = &mut work => return result,
+            name = self.next() => name,
+        };
+        tracing::info!(signal = name, grace_seconds = GRACE.as_secs(), "stopping; a second signal ends at once");
+        stop.cancel();
+        tokio::select! {
+            result = &mut work => result,
+            name = self.next() => bail!("ended at once by a second signal, {name}"),
+            () = tokio::time::sleep(GRACE) => bail!("the end took longer than {} s and was cut off", GRACE.as_secs()),
+        }
+    }
+}
