@@ -48,7 +48,13 @@ pub struct Simulate {
     pub listen: ListenAddress,
     /// Simulate N accounts: account i (from 0) has app id `wx` and i as 16 hex digits, and the
     /// secret `simulated-secret-<i>`
-    #[arg(long, value_name = "N", required_unless_present = "scenario", conflicts_with = "scenario", env = "WECHAT_EXPORTER_ACCOUNTS")]
+    #[arg(
+        long,
+        value_name = "N",
+        required_unless_present = "scenario",
+        conflicts_with = "scenario",
+        env = "WECHAT_EXPORTER_ACCOUNTS"
+    )]
     pub accounts: Option<usize>,
     /// Simulate the accounts and faults of a scenario file
     #[arg(long, value_name = "FILE", env = "WECHAT_EXPORTER_SCENARIO")]
@@ -59,7 +65,13 @@ pub struct Simulate {
 #[derive(Debug, Args)]
 pub struct Flags {
     /// Configuration file, YAML; any readable path
-    #[arg(long = "config.file", value_name = "PATH", default_value = "./wechat-material-exporter.yaml", global = true, env = "WECHAT_EXPORTER_CONFIG_FILE")]
+    #[arg(
+        long = "config.file",
+        value_name = "PATH",
+        default_value = "./wechat-material-exporter.yaml",
+        global = true,
+        env = "WECHAT_EXPORTER_CONFIG_FILE"
+    )]
     pub config_file: PathBuf,
     /// Validate the configuration, print every fault and the planned rate, and exit 0 or 1
     #[arg(long = "config.check", global = true, env = "WECHAT_EXPORTER_CONFIG_CHECK")]
@@ -71,10 +83,22 @@ pub struct Flags {
     #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics", value_parser = telemetry_path, global = true, env = "WECHAT_EXPORTER_WEB_TELEMETRY_PATH")]
     pub telemetry_path: String,
     /// Least important log events to write to stderr; libraries are held at warn
-    #[arg(long = "log.level", value_name = "LEVEL", default_value = "info", global = true, env = "WECHAT_EXPORTER_LOG_LEVEL")]
+    #[arg(
+        long = "log.level",
+        value_name = "LEVEL",
+        default_value = "info",
+        global = true,
+        env = "WECHAT_EXPORTER_LOG_LEVEL"
+    )]
     pub log_level: LogLevel,
     /// How log events are written
-    #[arg(long = "log.format", value_name = "FORMAT", default_value = "logfmt", global = true, env = "WECHAT_EXPORTER_LOG_FORMAT")]
+    #[arg(
+        long = "log.format",
+        value_name = "FORMAT",
+        default_value = "logfmt",
+        global = true,
+        env = "WECHAT_EXPORTER_LOG_FORMAT"
+    )]
     pub log_format: LogFormat,
 }
 
@@ -95,7 +119,9 @@ impl Cli {
         let matches = command.try_get_matches_from_mut(args)?;
         for name in variables {
             if is_unknown_variable(&command, &name) {
-                let message = format!("environment variable `{name}` is not one of this version: see --help, or WECHAT_EXPORTER__SECTION__KEY for configuration keys\n");
+                let message = format!(
+                    "environment variable `{name}` is not one of this version: see --help, or WECHAT_EXPORTER__SECTION__KEY for configuration keys\n"
+                );
                 return Err(command.error(ErrorKind::UnknownArgument, message));
             }
         }
@@ -121,7 +147,8 @@ fn telemetry_path(text: &str) -> Result<String, String> {
     if text.starts_with('/') && text.chars().all(plain) && !text.ends_with('/') && !taken {
         Ok(text.to_owned())
     } else {
-        Err("must begin with `/`, hold letters, digits and -_.~ only, and not be a path of its own".to_owned())
+        Err("must begin with `/`, hold letters, digits and -_.~ only, and not be a path of its own"
+            .to_owned())
     }
 }
 
@@ -135,7 +162,9 @@ fn is_unknown_variable(command: &clap::Command, name: &str) -> bool {
         || rest.ends_with("_PORT")
         || rest.contains("SERVICE_HOST")
         || rest.contains("SERVICE_PORT");
-    let known = |command: &clap::Command| command.get_arguments().any(|arg| arg.get_env().is_some_and(|env| env == name));
+    let known = |command: &clap::Command| {
+        command.get_arguments().any(|arg| arg.get_env().is_some_and(|env| env == name))
+    };
     !rest.starts_with('_') && !by_kubernetes && !known(command) && !command.get_subcommands().any(known)
 }
 
@@ -145,7 +174,8 @@ mod tests {
 
     fn parse(line: &str, variables: &[&str]) -> Result<Cli, String> {
         let args = std::iter::once("x").chain(line.split_whitespace()).map(str::to_owned);
-        Cli::parse_all(args, variables.iter().map(|name| (*name).to_owned())).map_err(|error| error.to_string())
+        Cli::parse_all(args, variables.iter().map(|name| (*name).to_owned()))
+            .map_err(|error| error.to_string())
     }
 
     #[test]
@@ -155,7 +185,9 @@ mod tests {
 
     #[test]
     fn every_flag_has_its_variable() {
-        for arg in Cli::command().get_arguments().filter(|arg| arg.get_id() != "help" && arg.get_id() != "version") {
+        for arg in
+            Cli::command().get_arguments().filter(|arg| arg.get_id() != "help" && arg.get_id() != "version")
+        {
             let long = arg.get_long().unwrap().to_uppercase().replace(['.', '-'], "_");
             assert_eq!(arg.get_env().unwrap().to_str().unwrap(), format!("WECHAT_EXPORTER_{long}"));
         }
@@ -173,25 +205,44 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_refused() {
-        for bad in ["--state.file x", "--once", "doctor", "--shard 0", "--web.config.file x", "--config.fil x", "x"] {
+        for bad in
+            ["--state.file x", "--once", "doctor", "--shard 0", "--web.config.file x", "--config.fil x", "x"]
+        {
             assert!(parse(bad, &[]).is_err(), "{bad}");
         }
-        for bad in ["simulate --listen :1", "simulate --listen :1 --accounts 2 --scenario x", "simulate --accounts 2"] {
+        for bad in [
+            "simulate --listen :1",
+            "simulate --listen :1 --accounts 2 --scenario x",
+            "simulate --accounts 2",
+        ] {
             assert!(parse(bad, &[]).is_err(), "{bad}");
         }
-        for bad in ["--web.telemetry-path metrics", "--web.telemetry-path /", "--web.telemetry-path /a?b", "--web.listen-address x"] {
+        for bad in [
+            "--web.telemetry-path metrics",
+            "--web.telemetry-path /",
+            "--web.telemetry-path /a?b",
+            "--web.listen-address x",
+        ] {
             assert!(parse(bad, &[]).is_err(), "{bad}");
         }
         assert!(parse("demo --config.file x", &[]).unwrap_err().contains("--config.file"));
-        assert!(parse("", &["WECHAT_EXPORTER_STATE_FILE"]).unwrap_err().contains("WECHAT_EXPORTER_STATE_FILE"));
+        assert!(
+            parse("", &["WECHAT_EXPORTER_STATE_FILE"]).unwrap_err().contains("WECHAT_EXPORTER_STATE_FILE")
+        );
     }
 
     #[test]
     fn variables_of_kubernetes_and_of_the_configuration_are_left_alone() {
         let foreign = [
-            "WECHAT_EXPORTER_PORT", "WECHAT_EXPORTER_PORT_19870_TCP_ADDR", "WECHAT_EXPORTER_SERVICE_HOST",
-            "WECHAT_EXPORTER_SERVICE_PORT_HTTP", "WECHAT_EXPORTER_EU_SERVICE_HOST", "WECHAT_EXPORTER_EU_PORT_1_TCP",
-            "WECHAT_EXPORTER__POLL__INTERVAL", "WECHAT_EXPORTER_LOG_LEVEL", "PATH",
+            "WECHAT_EXPORTER_PORT",
+            "WECHAT_EXPORTER_PORT_19870_TCP_ADDR",
+            "WECHAT_EXPORTER_SERVICE_HOST",
+            "WECHAT_EXPORTER_SERVICE_PORT_HTTP",
+            "WECHAT_EXPORTER_EU_SERVICE_HOST",
+            "WECHAT_EXPORTER_EU_PORT_1_TCP",
+            "WECHAT_EXPORTER__POLL__INTERVAL",
+            "WECHAT_EXPORTER_LOG_LEVEL",
+            "PATH",
         ];
         assert!(parse("", &foreign).is_ok());
     }

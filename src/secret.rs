@@ -24,13 +24,12 @@ impl Secret {
         self.0.expose_secret()
     }
 
-    /// `text` with every occurrence of this secret replaced by [`MASK`].
+    /// `text` with every occurrence of this secret replaced by [`MASK`]. One of a few characters
+    /// is left alone: masking it would mangle the text, and show the secret by its gaps.
     pub(crate) fn redact(&self, text: &str) -> String {
+        const SHORTEST: usize = 6;
         let value = self.expose();
-        if value.is_empty() {
-            return text.to_owned();
-        }
-        text.replace(value, MASK)
+        if value.len() < SHORTEST { text.to_owned() } else { text.replace(value, MASK) }
     }
 }
 

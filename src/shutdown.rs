@@ -43,7 +43,11 @@ impl Signals {
             result = &mut work => return result,
             name = self.next() => name,
         };
-        tracing::info!(signal = name, grace_seconds = GRACE.as_secs(), "stopping; a second signal ends at once");
+        tracing::info!(
+            signal = name,
+            grace_seconds = GRACE.as_secs(),
+            "stopping; a second signal ends at once"
+        );
         stop.cancel();
         tokio::select! {
             result = &mut work => result,

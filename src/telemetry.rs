@@ -47,7 +47,8 @@ impl From<LogLevel> for LevelFilter {
 /// Sends the events of this process to stderr. Once per process.
 pub fn init(level: LogLevel, format: LogFormat) -> Result<(), TryInitError> {
     let ours = LevelFilter::from(level);
-    let levels = Targets::new().with_default(ours.min(LevelFilter::WARN)).with_target(env!("CARGO_CRATE_NAME"), ours);
+    let levels =
+        Targets::new().with_default(ours.min(LevelFilter::WARN)).with_target(env!("CARGO_CRATE_NAME"), ours);
     let layer = match format {
         LogFormat::Logfmt => {
             tracing_logfmt::builder().layer().with_writer(std::io::stderr).with_filter(levels).boxed()

@@ -1,0 +1,5 @@
+//! One binary for all integration tests: one link, shared harness. Each module is a feature seen
+//! from outside.
+
+mod harness;
+mod wire;
