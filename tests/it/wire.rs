@@ -210,8 +210,8 @@ async fn rude_server(answer: &'static [u8]) -> String {
     let serve = async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             let mut request = [0; 4_096];
-            let _ = stream.read(&mut request).await;
-            let _ = stream.write_all(answer).await;
+            stream.read(&mut request).await.unwrap();
+            stream.write_all(answer).await.unwrap();
         }
     };
     #[expect(clippy::disallowed_methods, reason = "ends with the test's runtime")]
