@@ -12,6 +12,7 @@ pub mod metrics;
 pub mod poll;
 pub mod secret;
 pub mod shutdown;
+pub mod simulator;
 pub mod store;
 pub mod telemetry;
 pub mod web;
