@@ -1,7 +1,14 @@
-//! Scenarios: generated, of the demo, from files.
+//! The state by itself, with `now` as an argument; then the wire on a loopback socket.
 
-use crate::config::{Kind, PerKind};
+mod state;
+mod wire;
+
+use crate::config::{AppId, Kind, PerKind};
 use crate::simulator::scenario::{Fault, Latency, Scenario, SimulatedAccount};
+
+fn app_id(i: u32) -> AppId {
+    AppId::parse(&format!("wx{i:016x}")).unwrap()
+}
 
 #[test]
 fn generated_accounts_keep_the_promised_names() {
