@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use serde::Deserialize;
+use serde_saphyr::UserMessageFormatter;
 
 use crate::config::{AccountName, AppId, Kind, PerKind};
 use crate::simulator::scenario::{Calls, Fault, Latency, Scenario, ScheduledFault, SimulatedAccount};
@@ -120,7 +121,9 @@ fn duration(text: &str) -> Option<Duration> {
 
 /// The first fault of the file ends the reading.
 pub(super) fn read(text: &str) -> Result<Scenario, String> {
-    let raw: RawScenario = serde_saphyr::from_str(text).map_err(|fault| fault.to_string())?;
+    let options = serde_saphyr::options! { with_snippet: false };
+    let raw: RawScenario = serde_saphyr::from_str_with_options(text, options)
+        .map_err(|fault| fault.render_with_formatter(&UserMessageFormatter))?;
     let mut app_ids = HashSet::new();
     let mut accounts = Vec::with_capacity(raw.accounts.len());
     for (name, raw) in raw.accounts {
