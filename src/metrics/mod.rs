@@ -1,5 +1,7 @@
 //! The metrics page: families, the writer of account families, and the exporter's own metrics.
-//! Does no I/O and reads no clock.
+//! Does no I/O but to read `/proc`, and reads no clock.
+
+pub mod family;
 
 /// A text format of the Prometheus world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
