@@ -2,6 +2,7 @@
 //! Does no I/O but to read `/proc`, and reads no clock.
 
 pub mod family;
+mod write;
 
 /// A text format of the Prometheus world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
