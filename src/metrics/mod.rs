@@ -2,6 +2,8 @@
 //! Does no I/O but to read `/proc`, and reads no clock.
 
 pub mod family;
+mod gathered;
+pub mod own;
 mod write;
 
 /// A text format of the Prometheus world.
