@@ -2,8 +2,11 @@
 //! Does no I/O but to read `/proc`, and reads no clock.
 
 pub mod family;
+#[cfg(test)]
+mod fleet;
 mod gathered;
 pub mod own;
+pub mod page;
 mod write;
 
 /// A text format of the Prometheus world.
