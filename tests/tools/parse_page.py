@@ -35,7 +35,7 @@ def check_lines(page, format_name):
     if format_name == "openmetrics":
         demand(lines[-1] == "# EOF", "the last line is not `# EOF`")
         lines = lines[:-1]
-    current, described, closed = None, set(), set()
+    current, described, closed, seen_series = None, set(), set(), set()
     for line in lines:
         if not line.startswith("#"):
             demand(current is not None, f"a sample before any metadata: {line}")
@@ -43,6 +43,10 @@ def check_lines(page, format_name):
             demand(name.startswith(current), f"a sample outside of its family `{current}`: {line}")
             described_all = {("HELP", current), ("TYPE", current)} <= described
             demand(described_all, f"`{current}` has samples before HELP and TYPE")
+            # By the line as well as by the parsed sample, because a parser may merge equal samples.
+            series = line.rsplit(" ", 1)[0]
+            demand(series not in seen_series, f"a series stands twice: {series}")
+            seen_series.add(series)
             continue
         parts = line.split(" ", 3)
         demand(len(parts) == 4 and parts[1] in ("HELP", "TYPE"), f"a comment that is no metadata: {line}")
