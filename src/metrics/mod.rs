@@ -1,5 +1,13 @@
 //! The metrics page: families, the writer of account families, and the exporter's own metrics.
-//! Does no I/O and reads no clock.
+//! Does no I/O but to read `/proc`, and reads no clock.
+
+pub mod family;
+#[cfg(test)]
+mod fleet;
+mod gathered;
+pub mod own;
+pub mod page;
+mod write;
 
 /// A text format of the Prometheus world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -28,5 +36,3 @@ pub enum Encoding {
     /// Compressed by gzip.
     Gzip,
 }
-mod own;
-pub use own::ExporterMetrics;

@@ -1,20 +1,139 @@
-//! stub
-use crate::wechat::{api::Api, class::ErrorClass};
+//! The exporter's own metrics, on one registry of the `prometheus` crate. Label sets are few, fixed
+//! and all known at the start: the crate's vectors must never hold values from outside.
+
 use std::time::Duration;
-/// stub
-#[derive(Debug, Default)]
-pub struct ExporterMetrics;
-impl ExporterMetrics {
-    /// x
-    pub fn new() -> Self {
-        Self
-    }
-    /// x
-    pub fn set_polls_in_flight(&self, _n: usize) {}
-    /// x
-    pub fn poll_ended(&self, _d: Duration, _f: Option<ErrorClass>) {}
-    /// x
-    pub fn api_request(&self, _a: Api, _d: Duration) {}
-    /// x
-    pub fn set_scheduler_lag(&self, _d: Duration) {}
+
+use prometheus::proto::MetricFamily;
+use prometheus::{
+    Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+};
+
+use super::family::{self, Family};
+use crate::wechat::api::Api;
+use crate::wechat::class::{CLASSES, ErrorClass};
+
+/// Upper bounds in seconds: from an answer of a near data centre to the longest default timeout.
+const DURATION_BUCKETS: [f64; 9] = [0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+/// Counts what the exporter does. Every method is a few atomic operations and can be called from
+/// any thread; share it by `Arc`.
+#[derive(Debug)]
+pub struct ExporterMetrics {
+    registry: Registry,
+    accounts_configured: IntGauge,
+    accounts_owned: IntGauge,
+    polls_in_flight: IntGauge,
+    poll_duration: Histogram,
+    /// In the order of [`CLASSES`].
+    poll_failures: [IntCounter; CLASSES.len()],
+    /// In the order of [`Api::ALL`].
+    api_requests: [IntCounter; Api::ALL.len()],
+    /// In the order of [`Api::ALL`].
+    api_request_duration: [Histogram; Api::ALL.len()],
+    scheduler_lag: Gauge,
+    scrapes: IntCounter,
 }
+
+impl ExporterMetrics {
+    /// All metrics at 0. Fails only if the table of families breaks a rule of the crate, so never
+    /// depending on input.
+    pub fn new() -> prometheus::Result<Self> {
+        let poll_failures =
+            IntCounterVec::new(opts(&family::EXPORTER_POLL_FAILURES), family::EXPORTER_POLL_FAILURES.labels)?;
+        let api_requests = IntCounterVec::new(opts(&family::API_REQUESTS), family::API_REQUESTS.labels)?;
+        let api_request_duration = HistogramVec::new(
+            duration_opts(&family::API_REQUEST_DURATION),
+            family::API_REQUEST_DURATION.labels,
+        )?;
+        let metrics = Self {
+            registry: Registry::new(),
+            accounts_configured: IntGauge::with_opts(opts(&family::ACCOUNTS_CONFIGURED))?,
+            accounts_owned: IntGauge::with_opts(opts(&family::ACCOUNTS_OWNED))?,
+            polls_in_flight: IntGauge::with_opts(opts(&family::POLLS_IN_FLIGHT))?,
+            poll_duration: Histogram::with_opts(duration_opts(&family::EXPORTER_POLL_DURATION))?,
+            poll_failures: CLASSES.map(|row| poll_failures.with_label_values(&[row.label])),
+            api_requests: Api::ALL.map(|api| api_requests.with_label_values(&[api.label()])),
+            api_request_duration: Api::ALL.map(|api| api_request_duration.with_label_values(&[api.label()])),
+            scheduler_lag: Gauge::with_opts(opts(&family::SCHEDULER_LAG))?,
+            scrapes: IntCounter::with_opts(opts(&family::SCRAPES))?,
+        };
+        let registry = &metrics.registry;
+        registry.register(Box::new(build_info()?))?;
+        registry.register(Box::new(metrics.accounts_configured.clone()))?;
+        registry.register(Box::new(metrics.accounts_owned.clone()))?;
+        registry.register(Box::new(metrics.polls_in_flight.clone()))?;
+        registry.register(Box::new(metrics.poll_duration.clone()))?;
+        registry.register(Box::new(poll_failures))?;
+        registry.register(Box::new(api_requests))?;
+        registry.register(Box::new(api_request_duration))?;
+        registry.register(Box::new(metrics.scheduler_lag.clone()))?;
+        registry.register(Box::new(metrics.scrapes.clone()))?;
+        #[cfg(target_os = "linux")]
+        registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        Ok(metrics)
+    }
+
+    /// How many accounts the configuration lists, and how many of them this process polls.
+    pub fn set_accounts(&self, configured: usize, owned: usize) {
+        self.accounts_configured.set(gauge_value(configured));
+        self.accounts_owned.set(gauge_value(owned));
+    }
+
+    /// So many polls run now.
+    pub fn set_polls_in_flight(&self, polls: usize) {
+        self.polls_in_flight.set(gauge_value(polls));
+    }
+
+    /// A poll ended after `duration`, with a failure of that class if it failed.
+    pub fn poll_ended(&self, duration: Duration, failed: Option<ErrorClass>) {
+        self.poll_duration.observe(duration.as_secs_f64());
+        if let Some(class) = failed {
+            self.poll_failures[class as usize].inc();
+        }
+    }
+
+    /// A request to `api` ended, well or not, after `duration`.
+    pub fn api_request(&self, api: Api, duration: Duration) {
+        self.api_requests[api as usize].inc();
+        self.api_request_duration[api as usize].observe(duration.as_secs_f64());
+    }
+
+    /// How far the poll that waits longest is behind its due time.
+    pub fn set_scheduler_lag(&self, lag: Duration) {
+        self.scheduler_lag.set(lag.as_secs_f64());
+    }
+
+    /// The metrics page was asked for.
+    pub fn scraped(&self) {
+        self.scrapes.inc();
+    }
+
+    /// All of it as of now, families and series in name order. Reads `/proc`.
+    pub(super) fn gather(&self) -> Vec<MetricFamily> {
+        self.registry.gather()
+    }
+}
+
+fn gauge_value(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn build_info() -> prometheus::Result<IntGauge> {
+    let opts = opts(&family::BUILD_INFO)
+        .const_label("version", env!("CARGO_PKG_VERSION"))
+        .const_label("revision", option_env!("BUILD_REVISION").unwrap_or_default());
+    let gauge = IntGauge::with_opts(opts)?;
+    gauge.set(1);
+    Ok(gauge)
+}
+
+fn opts(family: &Family) -> Opts {
+    Opts::new(family.name, family.help)
+}
+
+fn duration_opts(family: &Family) -> HistogramOpts {
+    HistogramOpts::new(family.name, family.help).buckets(DURATION_BUCKETS.to_vec())
+}
+
+#[cfg(test)]
+mod tests;

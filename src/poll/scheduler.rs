@@ -15,7 +15,7 @@ use super::schedule::{AccountKey, Lane, Schedule};
 use super::state::{AccountState, Ended, Moment, Next};
 use crate::clock::Clock;
 use crate::config::Account;
-use crate::metrics::ExporterMetrics;
+use crate::metrics::own::ExporterMetrics;
 use crate::store::{LastPoll, Readings, Store};
 use crate::web::ready::Readiness;
 

@@ -16,7 +16,7 @@ use super::error::{ApiError, Failure, foreign, transport};
 use super::hosts::{Choice, Host};
 use super::pacer::Pacer;
 use crate::config::{Account, ApiConfig, AppId, BaseUrl, Endpoint};
-use crate::metrics::ExporterMetrics;
+use crate::metrics::own::ExporterMetrics;
 use crate::secret::{Secret, SecretSource};
 use crate::store::MaterialCounts;
 

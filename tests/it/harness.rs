@@ -7,7 +7,7 @@ use std::time::Duration;
 use wechat_material_exporter::config::{
     Account, AccountName, ApiConfig, AppId, BaseUrl, Endpoint, Limits, TokenSource,
 };
-use wechat_material_exporter::metrics::ExporterMetrics;
+use wechat_material_exporter::metrics::own::ExporterMetrics;
 use wechat_material_exporter::poll::account::{PollReport, Visit, poll_account};
 use wechat_material_exporter::secret::{Secret, SecretSource};
 use wechat_material_exporter::wechat::client::ApiClient;
@@ -54,7 +54,7 @@ pub(crate) struct Poller {
 impl Poller {
     pub(crate) fn new(account: Account, api: &ApiConfig) -> Self {
         let account = Arc::new(account);
-        let metrics = Arc::new(ExporterMetrics::new());
+        let metrics = Arc::new(ExporterMetrics::new().unwrap());
         let client = ApiClient::new(api, &[Arc::clone(&account)], metrics).unwrap();
         Self { client, account, token: Some(TokenState::default()) }
     }

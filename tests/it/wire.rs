@@ -210,7 +210,7 @@ async fn rude_server(answer: &'static [u8]) -> String {
     let serve = async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             let mut request = [0; 4_096];
-            stream.read(&mut request).await.unwrap();
+            assert!(stream.read(&mut request).await.unwrap() > 0);
             stream.write_all(answer).await.unwrap();
         }
     };

@@ -93,7 +93,7 @@ impl Fleet {
 }
 
 fn new_metrics() -> Arc<ExporterMetrics> {
-    Arc::new(ExporterMetrics::new())
+    Arc::new(ExporterMetrics::new().unwrap())
 }
 
 fn report(visit: Visit, answer: Answer) -> PollReport {

@@ -1,0 +1,61 @@
+//! Accounts and readings for tests of the page.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::WallTime;
+use crate::config::{Account, AccountName, AppId, BaseUrl, Endpoint, Kind, Limits, PerKind, TokenSource};
+use crate::secret::{Secret, SecretSource};
+use crate::store::{Failing, LastGood, LastPoll, Readings};
+use crate::wechat::class::{ErrCode, ErrorClass};
+
+/// The moment of the tests' pages.
+pub(super) const NOW: WallTime = WallTime::from_millis(1_790_000_000_250);
+
+pub(super) const INTERVAL: Duration = Duration::from_secs(300);
+pub(super) const HOLD: Duration = Duration::from_secs(3_600);
+
+/// Settings of an account with that name, which need not be a valid one.
+pub(super) fn account(name: &str) -> Account {
+    let base_url = BaseUrl::parse("https://api.weixin.qq.com").unwrap();
+    Account {
+        name: AccountName::unchecked(name),
+        app_id: AppId::parse("wx0123456789abcdef").unwrap(),
+        display_name: "".into(),
+        info_labels: Box::default(),
+        interval: INTERVAL,
+        hold: HOLD,
+        limits: Limits::default(),
+        endpoint: Arc::new(Endpoint { base_url, fallback: None, proxy: None }),
+        token: TokenSource::StableToken { app_secret: SecretSource::Inline(Secret::new("s".to_owned())) },
+    }
+}
+
+/// An account that was never polled.
+pub(super) fn pending(account: Account) -> Readings {
+    Readings::new(Arc::new(account), NOW.plus(Duration::from_millis(1_005)))
+}
+
+/// Counts of 1, 2, 3 and 4 items that were right `age` before [`NOW`].
+pub(super) fn succeeded(account: Account, age: Duration) -> Readings {
+    let at = WallTime::from_millis(NOW.millis() - i64::try_from(age.as_millis()).unwrap());
+    let counts = PerKind::new(|kind| Kind::ALL.iter().position(|other| *other == kind).unwrap() as u64 + 1);
+    Readings {
+        last_good: Some(LastGood { counts, at }),
+        last_poll: LastPoll::Succeeded,
+        polls: 7,
+        token_refreshes: 1,
+        ..pending(account)
+    }
+}
+
+/// The same readings after one more poll, which failed.
+pub(super) fn failed(readings: Readings, class: ErrorClass, errcode: Option<i64>) -> Readings {
+    let failing = Failing { class, errcode: errcode.map(ErrCode), seen_ip: None };
+    Readings {
+        polls: readings.polls + 1,
+        failures: readings.failures + 1,
+        last_poll: LastPoll::Failed(failing),
+        ..readings
+    }
+}

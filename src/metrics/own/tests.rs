@@ -1,0 +1,123 @@
+use std::collections::HashSet;
+
+use prometheus::Encoder as _;
+
+use super::*;
+use crate::metrics::family::EXPORTER_FAMILIES;
+use crate::metrics::gathered::write_gathered;
+use crate::metrics::write::PageWriter;
+use crate::metrics::{Encoding, Format};
+
+fn used() -> ExporterMetrics {
+    let metrics = ExporterMetrics::new().unwrap();
+    metrics.set_accounts(12, 5);
+    metrics.set_polls_in_flight(1);
+    metrics.poll_ended(Duration::from_millis(70), Some(ErrorClass::Ip));
+    metrics.api_request(Api::MaterialCount, Duration::from_millis(1_234));
+    metrics.set_scheduler_lag(Duration::from_millis(250));
+    metrics.scraped();
+    metrics
+}
+
+/// One gathering, so that the values of `process_*` cannot differ between the pages.
+fn write(gathered: &[MetricFamily], format: Format) -> String {
+    let mut writer = PageWriter::new(format, Encoding::Identity, 0);
+    for family in gathered {
+        write_gathered(&mut writer, family);
+    }
+    String::from_utf8(writer.finish()).unwrap()
+}
+
+#[test]
+fn it_can_be_shared_between_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<ExporterMetrics>();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_gathered_is_what_the_table_says() {
+    let gathered = ExporterMetrics::new().unwrap().gather();
+    let names: Vec<_> = gathered.iter().map(MetricFamily::name).collect();
+    assert_eq!(names, EXPORTER_FAMILIES.map(|family| family.name));
+    for (gathered, family) in gathered.iter().zip(EXPORTER_FAMILIES) {
+        assert_eq!(gathered.help(), family.help);
+        let type_of = format!("{:?}", gathered.get_field_type()).to_lowercase();
+        assert_eq!(type_of, family.family_type.word(), "{}", family.name);
+        for metric in gathered.get_metric() {
+            let labels: Vec<_> = metric.get_label().iter().map(prometheus::proto::LabelPair::name).collect();
+            assert_eq!(labels, family.labels, "{}", family.name);
+        }
+    }
+}
+
+/// The crate finds a child by a hash over the values without separators, so two tuples that
+/// concatenate to one string would share a child.
+#[test]
+fn no_two_label_tuples_concatenate_to_the_same_string() {
+    for family in used().gather() {
+        let mut seen = HashSet::new();
+        for metric in family.get_metric() {
+            let tuple: String = metric.get_label().iter().map(prometheus::proto::LabelPair::value).collect();
+            assert!(seen.insert(tuple), "{}", family.name());
+        }
+    }
+}
+
+#[test]
+fn every_label_set_starts_at_zero() {
+    let page = write(&ExporterMetrics::new().unwrap().gather(), Format::Text);
+    for row in CLASSES {
+        let series = format!("wechat_exporter_poll_failures_total{{class=\"{}\"}} 0\n", row.label);
+        assert!(page.contains(&series), "{series}");
+    }
+    for api in Api::ALL {
+        for series in [
+            format!("wechat_exporter_api_requests_total{{api=\"{}\"}} 0\n", api.label()),
+            format!("wechat_exporter_api_request_duration_seconds_count{{api=\"{}\"}} 0\n", api.label()),
+        ] {
+            assert!(page.contains(&series), "{series}");
+        }
+    }
+}
+
+#[test]
+fn what_happened_is_counted_where_it_belongs() {
+    let page = write(&used().gather(), Format::Text);
+    for line in [
+        "wechat_exporter_accounts_configured 12",
+        "wechat_exporter_accounts_owned 5",
+        "wechat_exporter_polls_in_flight 1",
+        "wechat_exporter_poll_duration_seconds_bucket{le=\"0.05\"} 0",
+        "wechat_exporter_poll_duration_seconds_bucket{le=\"0.1\"} 1",
+        "wechat_exporter_poll_duration_seconds_sum 0.07",
+        "wechat_exporter_poll_failures_total{class=\"ip\"} 1",
+        "wechat_exporter_poll_failures_total{class=\"risk\"} 0",
+        "wechat_exporter_api_requests_total{api=\"get_materialcount\"} 1",
+        "wechat_exporter_api_requests_total{api=\"stable_token\"} 0",
+        "wechat_exporter_api_request_duration_seconds_sum{api=\"get_materialcount\"} 1.234",
+        "wechat_exporter_scheduler_lag_seconds 0.25",
+        "wechat_exporter_scrapes_total 1",
+    ] {
+        assert!(page.lines().any(|found| found == line), "{line}\n{page}");
+    }
+}
+
+#[test]
+fn the_text_is_that_of_the_crate() {
+    let gathered = used().gather();
+    let mut theirs = Vec::new();
+    prometheus::TextEncoder::new().encode(&gathered, &mut theirs).unwrap();
+    assert_eq!(write(&gathered, Format::Text), String::from_utf8(theirs).unwrap());
+}
+
+#[test]
+fn openmetrics_spells_bounds_canonically() {
+    let page = write(&used().gather(), Format::OpenMetrics);
+    let bounds: Vec<_> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("wechat_exporter_poll_duration_seconds_bucket{le=\""))
+        .filter_map(|rest| rest.split('"').next())
+        .collect();
+    assert_eq!(bounds, ["0.025", "0.05", "0.1", "0.25", "0.5", "1.0", "2.5", "5.0", "10.0", "+Inf"]);
+}

@@ -1,0 +1,227 @@
+//! The metrics page: account families from the readings, then the exporter's own metrics.
+//! Family by family, as the formats demand; the account label of each account is rendered once.
+
+use std::iter::zip;
+use std::sync::Arc;
+
+use super::family::{self, Family, FamilyType};
+use super::gathered::write_gathered;
+use super::own::ExporterMetrics;
+use super::write::{PageWriter, Value, push_label};
+use super::{Encoding, Format};
+use crate::clock::WallTime;
+use crate::config::{Kind, Pool};
+use crate::store::{LastPoll, Readings};
+
+/// What a page is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Page<'a> {
+    /// The accounts in the order of the page; each name once.
+    pub readings: &'a [Arc<Readings>],
+    /// `Config::info_labels`, which the accounts' `info_labels` are the values of. A value that an
+    /// account lacks is printed empty.
+    pub info_labels: &'a [String],
+    /// Decides which counts are still held.
+    pub now: WallTime,
+    /// The exporter's own metrics.
+    pub own: &'a ExporterMetrics,
+}
+
+/// The bytes of a page. Takes time in proportion to the accounts, so it does not belong on a thread
+/// that serves others. Compressed, it never holds the whole text.
+pub fn render(page: &Page<'_>, format: Format, encoding: Encoding) -> Vec<u8> {
+    let mut writer = PageWriter::new(format, encoding, expected_bytes(page));
+    AccountFamilies::new(page).write(&mut writer);
+    for family in page.own.gather() {
+        write_gathered(&mut writer, &family);
+    }
+    writer.finish()
+}
+
+/// Room for the text of the page, a little too much: what is not written to costs no memory, but
+/// growing on the way costs a copy. 26 series at most an account, whose name stands in each.
+fn expected_bytes(page: &Page<'_>) -> usize {
+    const OWN_BYTES: usize = 16 * 1024;
+    const ACCOUNT_BYTES: usize = 1_900;
+    const SERIES: usize = 26;
+    let accounts = page.readings.iter().map(|readings| {
+        let account = &readings.account;
+        let info: usize = account.info_labels.iter().map(|value| value.len()).sum();
+        ACCOUNT_BYTES + SERIES * account.name.as_str().len() + account.display_name.len() + info
+    });
+    OWN_BYTES + accounts.sum::<usize>()
+}
+
+/// A label value of a family and what follows the account label in its series, up to the value.
+type End<L> = (L, Vec<u8>);
+
+struct AccountFamilies<'a> {
+    page: &'a Page<'a>,
+    /// `{account="…"` of every account, one after another.
+    labels: Vec<u8>,
+    /// Where each account's part of `labels` ends.
+    ends: Vec<usize>,
+    kinds: [End<Kind>; 4],
+    pools: [End<Pool>; 2],
+}
+
+impl<'a> AccountFamilies<'a> {
+    fn new(page: &'a Page<'a>) -> Self {
+        let mut labels = Vec::new();
+        let mut ends = Vec::with_capacity(page.readings.len());
+        for readings in page.readings {
+            labels.push(b'{');
+            push_label(&mut labels, "account", readings.account.name.as_str());
+            ends.push(labels.len());
+        }
+        Self {
+            page,
+            labels,
+            ends,
+            kinds: Kind::ALL.map(|kind| (kind, end("kind", kind.label()))),
+            pools: Pool::ALL.map(|pool| (pool, end("pool", pool.label()))),
+        }
+    }
+
+    fn write(&self, to: &mut PageWriter) {
+        self.write_material(to);
+        self.write_info(to);
+        self.each(to, &family::UP, |readings| match readings.last_poll {
+            LastPoll::Pending => None,
+            LastPoll::Succeeded => Some(Value::Count(1)),
+            LastPoll::Failed(_) => Some(Value::Count(0)),
+        });
+        self.write_failing(to);
+        self.each(to, &family::LAST_SUCCESS, |readings| {
+            readings.last_good.as_ref().map(|good| Value::Moment(good.at))
+        });
+        self.each(to, &family::NEXT_POLL, |readings| Some(Value::Moment(readings.next_poll)));
+        self.each(to, &family::POLL_INTERVAL, |readings| {
+            Some(Value::Float(readings.account.interval.as_secs_f64()))
+        });
+        self.each(to, &family::POLLS, |readings| Some(Value::Count(readings.polls)));
+        self.each(to, &family::POLL_FAILURES, |readings| Some(Value::Count(readings.failures)));
+        self.each(to, &family::TOKEN_REFRESHES, |readings| Some(Value::Count(readings.token_refreshes)));
+        self.each(to, &family::TOKEN_REJECTIONS, |readings| Some(Value::Count(readings.token_rejections)));
+    }
+
+    fn write_material(&self, to: &mut PageWriter) {
+        let now = self.page.now;
+        self.each_of(to, &family::ITEMS, &self.kinds, |readings, kind| {
+            Some(Value::Count(readings.held(now)?.counts[kind]))
+        });
+        self.each_of(to, &family::LIMIT_ITEMS, &self.kinds, |readings, kind| {
+            Some(Value::Count(readings.account.limits.items[kind]))
+        });
+        self.each_of(to, &family::USAGE_RATIO, &self.kinds, |readings, kind| {
+            let items = readings.held(now)?.counts[kind];
+            Some(Value::Float(items as f64 / readings.account.limits.items[kind] as f64))
+        });
+        self.each_of(to, &family::POOL_LIMIT_ITEMS, &self.pools, |readings, pool| {
+            pool_limit(readings, pool).map(Value::Count)
+        });
+        self.each_of(to, &family::POOL_USAGE_RATIO, &self.pools, |readings, pool| {
+            let limit = pool_limit(readings, pool)?;
+            let counts = &readings.held(now)?.counts;
+            let items = pool.kinds().iter().fold(0_u64, |sum, &kind| sum.saturating_add(counts[kind]));
+            Some(Value::Float(items as f64 / limit as f64))
+        });
+    }
+
+    fn write_info(&self, to: &mut PageWriter) {
+        let mut end = Vec::new();
+        self.family(to, &family::INFO, |to, name, readings, labels| {
+            let account = &readings.account;
+            // In the order of the family's labels after `account`. No account is polled for a
+            // platform yet, hence the empty last one.
+            let values = [account.app_id.as_str(), &account.display_name, account.token.label(), ""];
+            end.clear();
+            for (label, value) in zip(&family::INFO.labels[1..], values) {
+                end.push(b',');
+                push_label(&mut end, label, value);
+            }
+            for (at, label) in self.page.info_labels.iter().enumerate() {
+                end.push(b',');
+                push_label(&mut end, label, account.info_labels.get(at).map_or("", |value| value));
+            }
+            end.extend_from_slice(b"} ");
+            to.sample(name, labels, &end, Value::Count(1));
+        });
+    }
+
+    fn write_failing(&self, to: &mut PageWriter) {
+        let mut end = Vec::new();
+        self.family(to, &family::FAILING, |to, name, readings, labels| {
+            let LastPoll::Failed(failing) = &readings.last_poll else { return };
+            end.clear();
+            end.push(b',');
+            push_label(&mut end, "class", failing.class.label());
+            end.push(b',');
+            let mut digits = itoa::Buffer::new();
+            push_label(&mut end, "errcode", failing.errcode.map_or("", |code| digits.format(code.0)));
+            end.extend_from_slice(b"} ");
+            to.sample(name, labels, &end, Value::Count(1));
+        });
+    }
+
+    /// A family with one series an account, where it has a value.
+    fn each(&self, to: &mut PageWriter, family: &Family, value: impl Fn(&Readings) -> Option<Value>) {
+        self.family(to, family, |to, name, readings, labels| {
+            if let Some(value) = value(readings) {
+                to.sample(name, labels, b"} ", value);
+            }
+        });
+    }
+
+    /// A family with a series for each of `ends`, where an account has a value for it.
+    fn each_of<L: Copy>(
+        &self,
+        to: &mut PageWriter,
+        family: &Family,
+        ends: &[End<L>],
+        value: impl Fn(&Readings, L) -> Option<Value>,
+    ) {
+        self.family(to, family, |to, name, readings, labels| {
+            for (label, end) in ends {
+                if let Some(value) = value(readings, *label) {
+                    to.sample(name, labels, end, value);
+                }
+            }
+        });
+    }
+
+    fn family(
+        &self,
+        to: &mut PageWriter,
+        family: &Family,
+        mut samples: impl FnMut(&mut PageWriter, &[u8], &Readings, &[u8]),
+    ) {
+        let Family { name, family_type, help, .. } = family;
+        debug_assert_ne!(*family_type, FamilyType::Histogram, "accounts have none");
+        to.family(name, *family_type, help, |to| {
+            let mut start = 0;
+            for (readings, &end) in zip(self.page.readings, &self.ends) {
+                samples(to, name.as_bytes(), readings, &self.labels[start..end]);
+                start = end;
+            }
+        });
+    }
+}
+
+/// What follows the account label in a series with one more label.
+fn end(label: &str, value: &str) -> Vec<u8> {
+    let mut text = vec![b','];
+    push_label(&mut text, label, value);
+    text.extend_from_slice(b"} ");
+    text
+}
+
+/// The common limit of the pool's kinds, if the account's kinds have one.
+fn pool_limit(readings: &Readings, pool: Pool) -> Option<u64> {
+    let limits = &readings.account.limits;
+    let [first, _] = pool.kinds();
+    limits.pooled.then(|| limits.items[first])
+}
+
+#[cfg(test)]
+mod tests;
