@@ -1,3 +1,5 @@
 //! What the exporter serves.
 
 pub mod accept;
+pub mod connection;
+mod progress;
