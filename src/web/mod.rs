@@ -4,3 +4,4 @@ pub mod accept;
 pub mod connection;
 pub mod negotiate;
 mod progress;
+pub mod rendering;
