@@ -12,7 +12,7 @@ use tokio::task::spawn_blocking;
 
 use crate::metrics::{Encoding, Format};
 
-/// A page could not be made: its renderer panicked.
+/// A page could not be made; the log says so too. The next request tries anew.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error("the page could not be rendered")]
 pub struct RenderingFailed;
@@ -32,7 +32,7 @@ impl Renderings {
         let render = Arc::new(render);
         let page = |format, encoding| {
             let render = Arc::clone(&render);
-            SharedPage::new(move || render(format, encoding))
+            SharedPage::new(move || Ok(render(format, encoding)))
         };
         Self {
             text: page(Format::Text, Encoding::Identity),
@@ -72,7 +72,7 @@ struct Alive {
 
 /// One page that all who ask for it share.
 pub(super) struct SharedPage {
-    render: Arc<dyn Fn() -> Vec<u8> + Send + Sync>,
+    render: Arc<dyn Fn() -> Result<Vec<u8>, RenderingFailed> + Send + Sync>,
     // Held for a few instructions only, never across an await or a rendering.
     alive: Arc<Mutex<Alive>>,
 }
@@ -89,7 +89,7 @@ enum Next {
 }
 
 impl SharedPage {
-    pub(super) fn new(render: impl Fn() -> Vec<u8> + Send + Sync + 'static) -> Self {
+    pub(super) fn new(render: impl Fn() -> Result<Vec<u8>, RenderingFailed> + Send + Sync + 'static) -> Self {
         Self { render: Arc::new(render), alive: Arc::default() }
     }
 
@@ -128,15 +128,17 @@ impl SharedPage {
         let render = Arc::clone(&self.render);
         let alive = Arc::clone(&self.alive);
         spawn_blocking(move || {
-            let outcome = catch_unwind(AssertUnwindSafe(|| Arc::new(render()))).map_err(|_| {
+            let rendered = catch_unwind(AssertUnwindSafe(|| render())).unwrap_or(Err(RenderingFailed));
+            if rendered.is_err() {
                 tracing::error!("rendering a page failed");
-                RenderingFailed
-            });
+            }
+            let outcome = rendered.map(Arc::new);
             let mut alive = alive.lock().unwrap_or_else(PoisonError::into_inner);
             alive.under_way = None;
             alive.pages.extend(outcome.as_ref().map(Arc::downgrade));
-            drop(alive);
+            // The sender holds the page too, so it goes before anybody can count the pages again.
             sender.send_replace(Some(outcome));
+            drop(sender);
         });
     }
 }
