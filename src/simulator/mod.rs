@@ -30,6 +30,7 @@ use crate::simulator::account::AccountState;
 use crate::simulator::scenario::{Calls, Fault, Scenario};
 use crate::simulator::token::TokenRules;
 use crate::web::accept;
+use crate::web::connection::ConnectionLimits;
 
 /// A call that the simulator answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -172,5 +173,5 @@ impl Simulator {
 
 /// Serves `simulator` on `listener` until `stop`.
 pub async fn run(listener: TcpListener, simulator: Simulator, stop: CancellationToken) {
-    accept::serve(listener, simulator.router(), stop).await;
+    accept::serve(listener, simulator.router(), ConnectionLimits::default(), stop).await;
 }

@@ -5,7 +5,7 @@ use super::*;
 use crate::clock::WallTime;
 use crate::config::{AccountName, AppId, BaseUrl, Endpoint, Limits, PerKind, TokenSource};
 use crate::secret::{Secret, SecretSource};
-use crate::web::ready::Readiness;
+use crate::web::ready::{Readiness, ReadyState};
 use crate::wechat::api::Api;
 use crate::wechat::class::ErrCode;
 use crate::wechat::error::{ApiError, Failure};
@@ -117,7 +117,7 @@ async fn every_account_is_polled_at_once_and_then_at_its_place() {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let fleet = Fleet::start(&names, 50, |_, _| (Answer::Counts, Duration::from_millis(50)));
     assert_eq!(fleet.after(1).await.len(), 50);
-    assert!(fleet.outlets.ready.is_ready());
+    assert_eq!(fleet.outlets.ready.state(), ReadyState::Ready);
     let visits = fleet.after(3 * 600).await;
     for name in names {
         let place = AccountName::parse(name).unwrap().place() as f64 / 2_f64.powi(64);
