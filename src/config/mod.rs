@@ -2,6 +2,8 @@
 //! Files and the environment become a [`Config`] in `load`; nothing here does I/O.
 
 pub mod account;
+mod fault;
+mod yaml;
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -9,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use account::{Account, AccountName, AppId, BaseUrl, Endpoint, Kind, Limits, PerKind, Pool, TokenSource};
+pub use fault::Faults;
 
 /// Everything the exporter was told, checked. Accounts are in name order; names and app ids are unique.
 #[derive(Clone, Debug, PartialEq, Eq)]
