@@ -93,15 +93,15 @@ impl Report {
         self.warnings.borrow_mut().push((self.rank.get(), line));
     }
 
-    /// Whether nothing is wrong so far.
-    pub(super) fn is_clean(&self) -> bool {
-        self.faults.borrow().is_empty()
-    }
-
-    /// The warnings, or the faults if there is any.
-    pub(super) fn finish(self) -> Result<Vec<String>, Faults> {
-        let faults = sorted(self.faults.into_inner());
-        if faults.is_empty() { Ok(shortened(sorted(self.warnings.into_inner()))) } else { Err(Faults(faults)) }
+    /// What was read with the warnings, or the faults if there is any.
+    pub(super) fn finish<T>(self, read: Option<T>) -> Result<(T, Vec<String>), Faults> {
+        if read.is_none() && self.faults.borrow().is_empty() {
+            self.fault(&Place::File, "cannot be used", "check it as a whole");
+        }
+        match read.filter(|_| self.faults.borrow().is_empty()) {
+            Some(read) => Ok((read, shortened(sorted(self.warnings.into_inner())))),
+            None => Err(Faults(sorted(self.faults.into_inner()))),
+        }
     }
 
     fn line(&self, place: &Place, text: fmt::Arguments<'_>) -> String {
@@ -148,7 +148,7 @@ mod tests {
         report.set_rank(0);
         report.fault(&Place::Variable("V".into()), "empty", "give one");
         report.fault(&Place::File, "not there", "name one");
-        let faults = report.finish().unwrap_err();
+        let faults = report.finish(Some(())).unwrap_err();
         assert_eq!(
             faults.to_string(),
             "environment: V: empty: give one\nx.yaml: not there: name one\nx.yaml: a.b: missing: give one"
@@ -156,7 +156,7 @@ mod tests {
 
         let report = Report::new(Path::new("x.yaml"));
         (0..150).for_each(|_| report.warn(&Place::File, "doubtful", "better"));
-        let warnings = report.finish().unwrap();
+        let ((), warnings) = report.finish(Some(())).unwrap();
         assert_eq!(warnings.len(), 101);
         assert_eq!(warnings[100], "50 more warnings like these are not shown");
     }

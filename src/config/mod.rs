@@ -2,7 +2,13 @@
 //! Files and the environment become a [`Config`] in `load`; nothing here does I/O.
 
 pub mod account;
+mod accounts;
 mod fault;
+mod layers;
+mod load;
+mod secrets;
+mod section;
+mod settings;
 mod yaml;
 
 use std::num::NonZeroU32;
@@ -12,6 +18,7 @@ use std::time::Duration;
 
 pub use account::{Account, AccountName, AppId, BaseUrl, Endpoint, Kind, Limits, PerKind, Pool, TokenSource};
 pub use fault::Faults;
+pub use load::{Loaded, load, process_environment};
 
 /// Everything the exporter was told, checked. Accounts are in name order; names and app ids are unique.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -27,13 +27,7 @@ fn check_account(fields: &str, expected: &[&str]) {
 fn scalars_of_accounts_are_kept_as_written() {
     check_account(
         "    s: 12345678901234567890123456789012\n    t: 00123\n    u: 1e5\n    v: 0x1F\n    w: 1.10 # note\n",
-        &[
-            "12345678901234567890123456789012/Loose",
-            "00123/Loose",
-            "1e5/Loose",
-            "0x1F/Loose",
-            "1.10/Loose",
-        ],
+        &["12345678901234567890123456789012/Loose", "00123/Loose", "1e5/Loose", "0x1F/Loose", "1.10/Loose"],
     );
     check_account(
         "    s: .inf\n    t: 1e999\n    u: -0\n    v: true\n    w: yes\n    x: 1_000\n    y: +5\n    z: 0o17\n",
@@ -48,13 +42,14 @@ fn scalars_of_accounts_are_kept_as_written() {
             "0o17/Loose",
         ],
     );
-    check_account("    {s: 007, t: [1.50, '007'], u: \"1e5\"}\n", &[
-        "007/Loose",
-        "1.50/Loose",
-        "007/Text",
-        "1e5/Text",
-    ]);
-    check_account("    s: null\n    t: ~\n    u:\n    v: 'null'\n", &["empty", "empty", "empty", "null/Text"]);
+    check_account(
+        "    {s: 007, t: [1.50, '007'], u: \"1e5\"}\n",
+        &["007/Loose", "1.50/Loose", "007/Text", "1e5/Text"],
+    );
+    check_account(
+        "    s: null\n    t: ~\n    u:\n    v: 'null'\n",
+        &["empty", "empty", "empty", "null/Text"],
+    );
     check_account("    s: |\n      007\n    t: >-\n      1e5\n", &["007\n/Text", "1e5/Text"]);
     check_account("    s: 2026-01-02\n    t: 1:30\n", &["2026-01-02/Text", "1:30/Text"]);
 }
@@ -71,7 +66,8 @@ fn anchors_aliases_and_merges_keep_what_was_written() {
 #[test]
 fn account_names_are_kept_as_written() {
     let mut names = Vec::new();
-    let yaml = "accounts:\n  007: {}\n  1e5: {}\n  true: {}\n  007: {}\n  \"x y\": {}\n  0x10: {}\n  16: {}\n";
+    let yaml =
+        "accounts:\n  007: {}\n  1e5: {}\n  true: {}\n  007: {}\n  \"x y\": {}\n  0x10: {}\n  16: {}\n";
     read(yaml, &mut |name, _| names.push(name)).unwrap();
     assert_eq!(names, ["007", "1e5", "true", "007", "x y", "0x10", "16"]);
 }
@@ -119,7 +115,12 @@ fn syntax_faults_have_a_place() {
     check_syntax("a: !secret b\n", 1, 12, "a tag that does not fit");
     check_syntax("a: {<<: 5}\n", 1, 9, "`<<` with something that is not a map");
     check_syntax("~: 5\n", 1, 1, "an empty key");
-    check_syntax(&format!("a: {}{}\n", "[".repeat(40), "]".repeat(40)), 1, 19, "nested too deep, or too much of it");
+    check_syntax(
+        &format!("a: {}{}\n", "[".repeat(40), "]".repeat(40)),
+        1,
+        19,
+        "nested too deep, or too much of it",
+    );
 }
 
 #[test]
