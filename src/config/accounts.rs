@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::account::{Account, AccountName, AppId, BaseUrl, Endpoint, TokenSource};
 use super::fault::{Place, Report, join};
 use super::secrets::{APP_SECRET, PROXY, Variables};
-use super::section::{Section, suggestion};
+use super::section::Section;
 use super::settings::{
     BASE_URL_RULE, Encryption, HTTP_RULE, LimitKeys, PLAIN_HTTP, PollKeys, Settings, default_fallback,
     encryption, is_default,
@@ -100,14 +100,14 @@ impl RawAccount {
         if !section.has("app_id") {
             section.fault("app_id", "missing", format_args!("give {}", AppId::RULE));
         }
-        let rule = format!("write at most {LONGEST_DISPLAY_NAME} bytes");
+        let short_text = format!("a text of at most {LONGEST_DISPLAY_NAME} bytes");
         let short = |text: &str| (text.len() <= LONGEST_DISPLAY_NAME).then(|| Box::from(text));
         let raw = Self {
             rank,
             path: section.path().into(),
             name,
             app_id: section.text("app_id", "an app id", AppId::RULE, AppId::parse),
-            display_name: section.text("display_name", "a short text", rule, short).unwrap_or_default(),
+            display_name: section.text("display_name", &short_text, "shorten it", short).unwrap_or_default(),
             labels: read_labels(&mut section),
             poll: PollKeys::read(&mut section),
             limits: LimitKeys::read(&mut section),
@@ -180,20 +180,15 @@ impl<'s> Resolver<'s> {
     }
 
     fn info_labels(&self, raw: &RawAccount) -> Box<[Box<str>]> {
+        const WRONG: &str = "a label that `info_labels` does not name";
+        // The names there are values of the file, which a fault must not quote.
+        const RIGHT: &str = "check its spelling, or add it to `info_labels` at the top of the file";
         let known = &self.settings.info_labels;
         for (name, _) in raw.labels.iter().filter(|(name, _)| !known.contains(name)) {
-            let right = if known.is_empty() {
-                "name it in `info_labels` at the top of the file".to_owned()
-            } else {
-                suggestion(name, known)
-            };
             let place = Place::Key(join(&join(&raw.path, "labels"), name));
-            self.report.fault(&place, "a label that `info_labels` does not name", right);
+            self.report.fault(&place, WRONG, RIGHT);
         }
         let value = |label: &String| raw.labels.iter().find(|(name, _)| name == label);
-        if raw.labels.is_empty() {
-            return Box::default();
-        }
         known
             .iter()
             .map(|label| value(label).map_or_else(Box::default, |(_, text)| text.as_str().into()))

@@ -49,7 +49,10 @@ fn read(path: &Path, variables: &[(String, String)], report: &Report) -> Option<
         Ok(root) => root,
         Err(fault) => {
             report.set_rank(usize::MAX);
-            let place = Place::Key(format!("line {}, column {}", fault.line, fault.column));
+            let place = match fault.line {
+                0 => Place::File,
+                line => Place::Key(format!("line {line}, column {}", fault.column)),
+            };
             report.fault(&place, fault.wrong, fault.right);
             return None;
         }

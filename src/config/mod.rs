@@ -1,5 +1,5 @@
 //! The validated configuration: what the rest of the program may rely on.
-//! Files and the environment become a [`Config`] in `load`; nothing here does I/O.
+//! A file and the environment become a [`Config`] in [`load()`], which is all that does I/O here.
 
 pub mod account;
 mod accounts;

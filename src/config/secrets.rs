@@ -104,7 +104,9 @@ impl SecretKey {
         let Some(path) = section.text(self.file, "a path", rule, non_empty) else { return Given::Bad };
         let path = PathBuf::from(path);
         match small_file(&path).and_then(|metadata| Ok((metadata, read_secret(&path)?))) {
-            Err(wrong) => section.fault(self.file, wrong, "name a file that this user can read"),
+            Err(wrong) => {
+                section.fault(self.file, wrong, format_args!("name a readable file with {}", self.what));
+            }
             Ok((_, secret)) if !(self.accepts)(secret.expose()) => {
                 section.fault(self.file, format_args!("a file without {}", self.what), self.rule);
             }

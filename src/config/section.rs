@@ -40,8 +40,9 @@ impl<'r> Section<'r> {
             Node::Empty => "empty",
             Node::List(_) => "a list, not a map",
             Node::Scalar(Scalar { form: Form::Variable, .. }) => {
-                let right = "set its keys, such as `WECHAT_EXPORTER__POLL__INTERVAL`";
-                report.fault(&Place::Variable(variable(&path)), "one value for a whole section", right);
+                let name = variable(&path);
+                let right = format!("set its keys, as `{name}__KEY`");
+                report.fault(&Place::Variable(name), "one value for a whole section", right);
                 return None;
             }
             Node::Scalar(_) => "one value, not a map",
@@ -120,7 +121,7 @@ impl<'r> Section<'r> {
 
     /// A duration within `span`.
     pub(super) fn duration(&mut self, key: &'static str, span: Span) -> Option<Duration> {
-        let rule = format!("write {}, such as `90s`, `10m` or `1h30m`", span.text);
+        let rule = format!("write a duration from {}, with its unit", span.text);
         let scalar = self.scalar(key, "a duration", &rule)?;
         let parsed = SpanParser::new().parse_unsigned_duration(&scalar.text).ok();
         let wrong = match parsed {
@@ -244,16 +245,18 @@ pub(super) fn refuse_duplicates(path: &str, entries: &mut Vec<(String, Node)>, r
 }
 
 /// The known key that was probably meant, or all of them.
-pub(super) fn suggestion<S: AsRef<str>>(key: &str, known: &[S]) -> String {
+fn suggestion(key: &str, known: &[&str]) -> String {
     let distance = |name: &str| strsim::damerau_levenshtein(&key.to_lowercase(), name);
-    let close = |name: &&str| distance(name) <= 1 + name.len() / 5;
-    let names = || known.iter().map(AsRef::as_ref);
-    if let Some(name) = names().filter(close).min_by_key(|name| distance(name)) {
+    let close = |name: &&&str| distance(name) <= 1 + name.len() / 5;
+    if let Some(name) = known.iter().filter(close).min_by_key(|name| distance(name)) {
         return format!("did you mean `{name}`?");
     }
     match (key.split_once('.'), known.is_empty()) {
         (Some(_), false) => "write each part as a key of its own, one below the other".into(),
-        (None, false) => format!("known here: {}", names().collect::<Vec<_>>().join(", ")),
+        (None, false) => format!("known here: {}", known.join(", ")),
         (_, true) => "remove it".into(),
     }
 }
+
+#[cfg(test)]
+mod tests;

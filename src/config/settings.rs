@@ -103,15 +103,20 @@ impl Default for Poll {
 }
 
 /// The keys of `poll` as they stand in it or in an account.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct PollKeys {
     interval: Option<Duration>,
     hold: Option<Duration>,
+    /// Whether all that stands there could be read, so that it can be compared.
+    is_sound: bool,
 }
 
 impl PollKeys {
     pub(super) fn read(section: &mut Section<'_>) -> Self {
-        Self { interval: section.duration("interval", INTERVAL), hold: section.duration("hold", HOLD) }
+        let given = ["interval", "hold"].map(|key| section.has(key));
+        let interval = section.duration("interval", INTERVAL);
+        let hold = section.duration("hold", HOLD);
+        Self { interval, hold, is_sound: given == [interval.is_some(), hold.is_some()] }
     }
 
     /// These keys over `base`, checked if any of them is set.
@@ -119,13 +124,10 @@ impl PollKeys {
         let interval = self.interval.unwrap_or(base.interval);
         let hold = self.hold.unwrap_or(base.hold);
         let is_set = self.interval.is_some() || self.hold.is_some();
-        if is_set && hold < interval {
+        if self.is_sound && is_set && hold < interval {
             let at = place(if self.hold.is_some() { "hold" } else { "interval" });
-            report.fault(
-                &at,
-                "values are held for less than one interval",
-                "let `hold` be at least `interval`",
-            );
+            let wrong = "values are held for less than one interval";
+            report.fault(&at, wrong, "let `hold` be at least `interval`");
         } else if self.hold.is_some() && hold < DOUBTFUL_HOLD {
             let doubtful = "values are gone when an account has to wait for its next daily quota";
             report.warn(&place("hold"), doubtful, "let `hold` be at least `26h`");
@@ -139,12 +141,16 @@ impl PollKeys {
 pub(super) struct LimitKeys {
     items: PerKind<Option<u64>>,
     pooled: Option<bool>,
+    /// Whether all that stands there could be read, so that it can be compared.
+    is_sound: bool,
 }
 
 impl LimitKeys {
     pub(super) fn read(section: &mut Section<'_>) -> Self {
+        let given = PerKind::new(|kind| section.has(kind.label()));
         let items = PerKind::new(|kind| section.whole(kind.label(), MOST_ITEMS));
-        Self { items, pooled: section.boolean("pooled") }
+        let is_sound = Kind::ALL.into_iter().all(|kind| given[kind] == items[kind].is_some());
+        Self { items, pooled: section.boolean("pooled"), is_sound }
     }
 
     /// These keys over `base`, checked if any of them is set.
@@ -155,7 +161,7 @@ impl LimitKeys {
         for kinds in Pool::ALL.map(Pool::kinds) {
             let [first, second] = kinds;
             let concerned = self.pooled.is_some() || is_set(first) || is_set(second);
-            if concerned && pooled && items[first] != items[second] {
+            if self.is_sound && concerned && pooled && items[first] != items[second] {
                 let key = kinds.into_iter().find(|kind| is_set(*kind)).map_or("pooled", Kind::label);
                 let wrong = format!("`{}` and `{}` share one limit", first.label(), second.label());
                 report.fault(&place(key), wrong, "give both the same number, or set `pooled` to `false`");
@@ -256,16 +262,16 @@ pub(super) fn encryption(url: &BaseUrl, allow_http: bool) -> Encryption {
 }
 
 fn read_timeouts(section: &mut Section<'_>) -> (Duration, Duration) {
-    let timeout = section.duration("timeout", TIMEOUT).unwrap_or(DEFAULT_TIMEOUT);
-    match section.duration("connect_timeout", TIMEOUT) {
-        None => (timeout, timeout.min(DEFAULT_CONNECT_TIMEOUT)),
-        Some(connect) => {
-            if connect > timeout {
-                section.fault("connect_timeout", "longer than `timeout`", "let it be at most `timeout`");
-            }
-            (timeout, connect)
-        }
+    let is_set = section.has("timeout");
+    let own = section.duration("timeout", TIMEOUT);
+    let timeout = own.unwrap_or(DEFAULT_TIMEOUT);
+    let Some(connect_timeout) = section.duration("connect_timeout", TIMEOUT) else {
+        return (timeout, timeout.min(DEFAULT_CONNECT_TIMEOUT));
+    };
+    if is_set == own.is_some() && connect_timeout > timeout {
+        section.fault("connect_timeout", "longer than `timeout`", "let it be at most `timeout`");
     }
+    (timeout, connect_timeout)
 }
 
 fn read_ca_file(section: &mut Section<'_>) -> Option<PathBuf> {

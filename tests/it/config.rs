@@ -1,11 +1,14 @@
 //! Configuration files in, configurations or exact faults out.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use proptest::prelude::{Strategy, any, proptest};
 use wechat_material_exporter::config::{Config, Faults, Kind, Loaded, TokenSource, load};
-use wechat_material_exporter::secret::SecretSource;
+use wechat_material_exporter::secret::{Secret, SecretSource};
 
 fn variables(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -180,7 +183,7 @@ fn inline_secret(config: &Config) -> String {
     let SecretSource::Inline(secret) = app_secret else { panic!("an inline secret") };
     // A secret compares with its like only, so the test asks for equality.
     let candidates = ["12345678901234567890123456789012", "00123", "1e5", "0x1F", "1.10", "true", "007"];
-    let same = |text: &&&str| *secret == wechat_material_exporter::secret::Secret::new((**text).to_owned());
+    let same = |text: &&&str| *secret == Secret::new((**text).to_owned());
     candidates.iter().find(same).map_or_else(|| "another value".to_owned(), |text| (*text).to_owned())
 }
 
@@ -221,13 +224,13 @@ fn accounts_share_equal_endpoints() {
                 e: {app_id: wx4123456789abcdef, token: {app_secret: x}, proxy: http://p:1}\n  \
                 f: {app_id: wx5123456789abcdef, token: {app_secret: x}, proxy: http://p:1}\n";
     let config = good(file, &[]);
-    let [a, b, c, d, e, f] = [0, 1, 2, 3, 4, 5].map(|i| &config.accounts[i].endpoint);
-    assert!(std::sync::Arc::ptr_eq(a, b) && std::sync::Arc::ptr_eq(e, f));
-    let fallback = |endpoint: &wechat_material_exporter::config::Endpoint| format!("{:?}", endpoint.fallback);
-    assert_eq!(fallback(a), "Some(https://two.internal)");
-    assert_eq!(fallback(c), "Some(https://api2.weixin.qq.com)", "the official API keeps its second host");
-    assert_eq!(fallback(d), "None", "a base URL of its own has no fallback");
-    assert!(a.proxy.is_none() && e.proxy.is_some());
+    let endpoint = |i: usize| &config.accounts[i].endpoint;
+    assert!(Arc::ptr_eq(endpoint(0), endpoint(1)) && Arc::ptr_eq(endpoint(4), endpoint(5)));
+    let fallback = |i: usize| format!("{:?}", endpoint(i).fallback);
+    assert_eq!(fallback(0), "Some(https://two.internal)");
+    assert_eq!(fallback(2), "Some(https://api2.weixin.qq.com)", "the official API keeps its second host");
+    assert_eq!(fallback(3), "None", "a base URL of its own has no fallback");
+    assert!(endpoint(0).proxy.is_none() && endpoint(4).proxy.is_some());
 }
 
 #[test]
@@ -235,7 +238,7 @@ fn the_rate_follows_the_accounts() {
     let accounts = |count: usize| {
         let mut file = String::from("poll: {interval: 10s}\naccounts:\n");
         for i in 0..count {
-            file.push_str(&format!("  a{i}: {{app_id: wx{i:016x}, token: {{app_secret: x}}}}\n"));
+            writeln!(file, "  a{i}: {{app_id: wx{i:016x}, token: {{app_secret: x}}}}").unwrap();
         }
         file
     };
@@ -303,13 +306,178 @@ fn a_pipe_is_read_once() {
 fn thousands_of_accounts_load() {
     let mut file = String::from("info_labels: [team]\naccounts:\n");
     for i in 0..5_000 {
-        file.push_str(&format!(
-            "  account-{i}:\n    app_id: wx{i:016x}\n    display_name: 品牌 {i}\n    labels: {{team: t{}}}\n    token: \
-             {{app_secret: simulated-secret-{i}}}\n",
-            i % 7
-        ));
+        writeln!(file, "  account-{i}:\n    app_id: wx{i:016x}\n    display_name: 品牌 {i}").unwrap();
+        let team = i % 7;
+        writeln!(file, "    labels: {{team: t{team}}}\n    token: {{app_secret: simulated-secret-{i}}}")
+            .unwrap();
     }
     let config = good(&file, &[]);
     assert_eq!(config.accounts.len(), 5_000);
     assert!(config.accounts.is_sorted_by(|a, b| a.name < b.name));
+}
+
+const CANARY: &str = "canary-5ecret";
+
+/// Every key, one a line, so that each value can be replaced.
+const EVERY_KEY: &str = "\
+api:
+  base_url: https://api.weixin.qq.com
+  fallback_base_url: https://api2.weixin.qq.com
+  timeout: 10s
+  connect_timeout: 5s
+  requests_per_second: 20
+  max_in_flight: 20
+  proxy: http://user:canary-5ecret@proxy
+  ca_file: none.pem
+  allow_http: false
+poll:
+  interval: 10m
+  hold: 72h
+limits:
+  voice: 1
+  pooled: false
+info_labels: [team]
+accounts:
+  a:
+    app_id: wx0123456789abcdef
+    display_name: x
+    labels:
+      team: x
+    interval: 10m
+    hold: 72h
+    voice: 1
+    base_url: https://api.weixin.qq.com
+    proxy_file: x
+    token:
+      source: stable_token
+      app_secret: canary-5ecret
+  b:
+    app_id: wx0123456789abcdef
+    proxy_env: x
+    token:
+      app_secret_file: x
+  c:
+    app_id: wx0123456789abcdee
+    token:
+      app_secret_env: SECRET
+";
+
+#[test]
+fn a_secret_in_the_wrong_place_is_not_shown() {
+    let wrong =
+        ["", "[", "*", "!", "\"", "- ", "{x: ", "x: y: ", "&x ", "[{x: [", "http://u:p@", "|\n", "1 #"];
+    for (at, line) in EVERY_KEY.lines().enumerate() {
+        let (key, _) = line.split_once(':').unwrap();
+        for before in wrong {
+            for after in ["", "]", "}", "]}]", "\"", ": x"] {
+                let mut lines: Vec<String> = EVERY_KEY.lines().map(ToOwned::to_owned).collect();
+                lines[at] = format!("{key}: {before}{CANARY}{after}");
+                if let Err(faults) = load_text(&lines.join("\n"), &[]) {
+                    let keys = format!("{before}{CANARY}{after}").contains("canary-5ecret:");
+                    assert!(
+                        keys || !format!("{faults} {faults:?}").contains(CANARY),
+                        "{}: {faults}",
+                        lines[at]
+                    );
+                }
+            }
+        }
+    }
+    for (at, line) in EVERY_KEY.lines().enumerate().take(17) {
+        let parent =
+            EVERY_KEY.lines().take(at).filter(|line| !line.starts_with(' ')).last().unwrap_or_default();
+        let path = if line.starts_with(' ') { format!("{parent}{line}") } else { line.to_owned() };
+        let path = path.split(": ").next().unwrap().trim_end_matches(':').replace(":  ", "__").to_uppercase();
+        let name = format!("WECHAT_EXPORTER__{path}");
+        if let Err(faults) = load_text(ONE, &[(&name, CANARY)]) {
+            assert!(faults.to_string().starts_with(&format!("environment: {name}: ")), "{faults}");
+            assert!(!faults.to_string().contains(CANARY), "{faults}");
+        }
+    }
+}
+
+#[test]
+fn a_secret_in_the_right_place_is_not_shown() {
+    let file = format!(
+        "api: {{proxy: 'http://u:{CANARY}@proxy'}}\naccounts: {{a: {{app_id: wx0123456789abcdef, token: {{app_secret: \
+         {CANARY}}}}}}}\n"
+    );
+    let loaded = load_text(&file, &[]).unwrap();
+    assert!(!format!("{loaded:?} {loaded:#?}").contains(CANARY), "{loaded:?}");
+}
+
+fn yaml_like() -> impl Strategy<Value = String> {
+    let piece = proptest::sample::select(vec![
+        "accounts",
+        "api",
+        "poll",
+        "token",
+        "app_id",
+        "info_labels",
+        ":",
+        ": ",
+        "\n",
+        "\n  ",
+        "\n    ",
+        "- ",
+        "[",
+        "]",
+        "{",
+        "}",
+        ",",
+        "&a ",
+        "*a",
+        "<<: ",
+        "!",
+        "!!int ",
+        "'",
+        "\"",
+        "|",
+        ">",
+        "#",
+        "%",
+        "é",
+        "007",
+        "1e5",
+        "~",
+        "true",
+        "\t",
+        "\r\n",
+        "---\n",
+        "...",
+        "? ",
+        "\u{feff}",
+        "\0",
+        "\\",
+        ".inf",
+        "=",
+        "@",
+    ]);
+    proptest::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_refused_in_lines(bytes in any::<Vec<u8>>()) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.yaml");
+        fs::write(&path, bytes).unwrap();
+        assert!(load(&path, &[]).is_err());
+    }
+
+    #[test]
+    fn anything_like_yaml_is_refused_in_lines(text in yaml_like()) {
+        if let Err(faults) = load_text(&text, &[]) {
+            assert!(!faults.lines().is_empty());
+            assert!(faults.lines().iter().all(|line| !line.contains(char::is_control)), "{faults}");
+        }
+    }
+
+    #[test]
+    fn any_variable_is_refused_in_lines(name in "[A-Z_\\[\\].0-9]{0,20}", value in any::<String>()) {
+        let name = format!("WECHAT_EXPORTER__{name}");
+        if let Err(faults) = load_text(ONE, &[(&name, &value)]) {
+            assert!(faults.to_string().contains(&name), "{faults}");
+        }
+    }
 }

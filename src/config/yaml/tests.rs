@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use super::*;
 
 /// The scalars of one account, in order, as `text/Form`.
@@ -128,7 +130,7 @@ fn an_alias_bomb_is_refused() {
     let mut yaml = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
     for i in 1..12 {
         let aliases = vec![format!("*a{}", i - 1); 10].join(", ");
-        yaml.push_str(&format!("a{i}: &a{i} [{aliases}]\n"));
+        writeln!(yaml, "a{i}: &a{i} [{aliases}]").unwrap();
     }
     let fault = read(&yaml, &mut |_, _| {}).unwrap_err();
     assert_eq!(fault.wrong, "nested too deep, or too much of it");
