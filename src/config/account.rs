@@ -256,7 +256,8 @@ pub struct Account {
     pub app_id: AppId,
     /// Any text up to 200 bytes, or empty; on `wechat_account_info` and the status page only.
     pub display_name: Box<str>,
-    /// Values of `Config::info_labels`, in that order; empty where the account sets none.
+    /// One value for each of `Config::info_labels`, in that order; an empty one where the account
+    /// sets none.
     pub info_labels: Box<[Box<str>]>,
     /// Time between two polls.
     pub interval: Duration,

@@ -1,7 +1,15 @@
 //! The validated configuration: what the rest of the program may rely on.
-//! Files and the environment become a [`Config`] in `load`; nothing here does I/O.
+//! A file and the environment become a [`Config`] in [`load()`], which is all that does I/O here.
 
 pub mod account;
+mod accounts;
+mod fault;
+mod layers;
+mod load;
+mod secrets;
+mod section;
+mod settings;
+mod yaml;
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -9,6 +17,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use account::{Account, AccountName, AppId, BaseUrl, Endpoint, Kind, Limits, PerKind, Pool, TokenSource};
+pub use fault::Faults;
+pub use load::{Loaded, load, process_environment};
 
 /// Everything the exporter was told, checked. Accounts are in name order; names and app ids are unique.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,5 +3,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
 
+mod config;
 mod harness;
 mod wire;
