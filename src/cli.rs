@@ -8,6 +8,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::listen::ListenAddress;
 use crate::telemetry::{LogFormat, LogLevel};
+use crate::web::telemetry_path::TelemetryPath;
 
 /// The port registered for nothing else that is common; `:PORT` means all addresses.
 const DEFAULT_LISTEN: &str = ":19870";
@@ -55,7 +56,7 @@ pub struct Simulate {
         conflicts_with = "scenario",
         env = "WECHAT_EXPORTER_ACCOUNTS"
     )]
-    pub accounts: Option<usize>,
+    pub accounts: Option<u32>,
     /// Simulate the accounts and faults of a scenario file
     #[arg(long, value_name = "FILE", env = "WECHAT_EXPORTER_SCENARIO")]
     pub scenario: Option<PathBuf>,
@@ -81,7 +82,7 @@ pub struct Flags {
     pub listen: Vec<ListenAddress>,
     /// Path of the metrics page
     #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics", value_parser = telemetry_path, global = true, env = "WECHAT_EXPORTER_WEB_TELEMETRY_PATH")]
-    pub telemetry_path: String,
+    pub telemetry_path: TelemetryPath,
     /// Least important log events to write to stderr; libraries are held at warn
     #[arg(
         long = "log.level",
@@ -133,23 +134,23 @@ impl Cli {
             let message = format!("--{} has no meaning for this sub-command\n", id.replace('_', "."));
             return Err(command.error(ErrorKind::ArgumentConflict, message));
         }
-        let chosen = matches.value_source("listen").is_some_and(|source| source != ValueSource::DefaultValue);
-        if matches!(cli.command, Some(Command::Demo)) && !chosen {
-            cli.flags.listen = DEMO_LISTEN.parse().into_iter().collect();
+        let chosen =
+            |id: &str| matches.value_source(id).is_some_and(|source| source != ValueSource::DefaultValue);
+        if matches!(cli.command, Some(Command::Demo)) {
+            if !chosen("listen") {
+                cli.flags.listen = DEMO_LISTEN.parse().into_iter().collect();
+            }
+            // The demo prints each account itself; its troubles are no news.
+            if !chosen("log_level") {
+                cli.flags.log_level = LogLevel::Error;
+            }
         }
         Ok(cli)
     }
 }
 
-fn telemetry_path(text: &str) -> Result<String, String> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/-_.~".contains(c);
-    let taken = text == "/" || text.starts_with("/-/") || text == "/style.css";
-    if text.starts_with('/') && text.chars().all(plain) && !text.ends_with('/') && !taken {
-        Ok(text.to_owned())
-    } else {
-        Err("must begin with `/`, hold letters, digits and -_.~ only, and not be a path of its own"
-            .to_owned())
-    }
+fn telemetry_path(text: &str) -> Result<TelemetryPath, String> {
+    TelemetryPath::parse(text).ok_or_else(|| format!("must be {}", TelemetryPath::RULE))
 }
 
 /// Whether a variable looks like a flag of ours and is none. Kubernetes sets variables for each
@@ -219,7 +220,7 @@ mod tests {
         }
         for bad in [
             "--web.telemetry-path metrics",
-            "--web.telemetry-path /",
+            "--web.telemetry-path /-/x",
             "--web.telemetry-path /a?b",
             "--web.listen-address x",
         ] {

@@ -4,9 +4,12 @@
 //! rhythm through [`wechat`]; [`store`] keeps what the last visits brought; [`metrics`] writes it
 //! as a page; [`web`] serves that page. A scrape never causes a call to the API.
 
+pub mod app;
 pub mod cli;
 pub mod clock;
+pub mod command;
 pub mod config;
+pub mod demo;
 pub mod listen;
 pub mod metrics;
 pub mod poll;

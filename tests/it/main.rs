@@ -1,8 +1,16 @@
 //! One binary for all integration tests: one link, shared harness. Each module is a feature seen
 //! from outside.
 
-#![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test says what is wrong by failing"
+)]
 
+mod canary;
+mod cli;
 mod config;
 mod harness;
+mod program;
 mod wire;

@@ -1,0 +1,204 @@
+//! Secrets and tokens never leave. One exporter at log level `trace` meets every kind of error with
+//! servers that echo what they are told; then everything it ever wrote is searched.
+
+use std::fmt::Write as _;
+use std::fs;
+
+use serde_json::json;
+use wiremock::matchers::{path, path_regex};
+use wiremock::{Mock, MockServer, Request, ResponseTemplate};
+
+use crate::program::{Serving, command};
+
+/// Each stands in a place of its own, so that a leak names its way out.
+const SECRETS: [&str; 6] = [
+    "canary-inline-secret-0001",
+    "canary-file-secret-0002",
+    "canary-env-secret-0003",
+    "canary-token-0004",
+    "canary-proxy-password-0005",
+    "canary-fresh-token-0006",
+];
+
+const ERRCODES: [i64; 13] =
+    [-1, 40001, 40013, 40125, 40164, 42001, 45009, 45011, 48001, 50002, 61003, 89503, 47001];
+
+/// Answers any token call with an error that echoes the request.
+fn echo_token(request: &Request) -> ResponseTemplate {
+    let code = code_in_path(request);
+    let body = String::from_utf8_lossy(&request.body).into_owned();
+    ResponseTemplate::new(200).set_body_json(json!({"errcode": code, "errmsg": format!("you sent {body}")}))
+}
+
+/// Answers any data call with an error that echoes the URL.
+fn echo_data(request: &Request) -> ResponseTemplate {
+    let code = code_in_path(request);
+    let token = request.url.query_pairs().map(|(_, value)| value.into_owned()).collect::<String>();
+    let message = format!("you asked for {} with {token}", request.url);
+    ResponseTemplate::new(200).set_body_json(json!({"errcode": code, "errmsg": message}))
+}
+
+fn code_in_path(request: &Request) -> i64 {
+    request.url.path().split('/').nth(2).unwrap().parse().unwrap()
+}
+
+async fn hostile_server() -> MockServer {
+    let server = MockServer::start().await;
+    let token = |token: &str| {
+        ResponseTemplate::new(200).set_body_json(json!({"access_token": token, "expires_in": 7200}))
+    };
+    Mock::given(path_regex("^/token/.*/stable_token$")).respond_with(echo_token).mount(&server).await;
+    Mock::given(path_regex("^/data/.*/get_materialcount$")).respond_with(echo_data).mount(&server).await;
+    for (place, answer) in [
+        ("html", ResponseTemplate::new(200).set_body_string("<html>canary-token-0004</html>")),
+        ("status", ResponseTemplate::new(502).set_body_string("canary-token-0004")),
+        (
+            "moved",
+            ResponseTemplate::new(302).insert_header("location", "/else?access_token=canary-token-0004"),
+        ),
+        ("wrong-type", ResponseTemplate::new(200).set_body_json(json!({"voice_count": "canary-token-0004"}))),
+        ("errcode", ResponseTemplate::new(200).set_body_json(json!({"errcode": "canary-token-0004"}))),
+    ] {
+        Mock::given(path(format!("/{place}/cgi-bin/material/get_materialcount")))
+            .respond_with(answer)
+            .mount(&server)
+            .await;
+    }
+    let long = "canary-token-0004".repeat(40);
+    Mock::given(path("/long/cgi-bin/stable_token")).respond_with(token(&long)).mount(&server).await;
+    Mock::given(path("/good/cgi-bin/material/get_materialcount"))
+        .respond_with(
+            ResponseTemplate::new(200).set_body_json(
+                json!({"voice_count": 1, "video_count": 2, "image_count": 3, "news_count": 4}),
+            ),
+        )
+        .mount(&server)
+        .await;
+    Mock::given(path_regex("/stable_token$"))
+        .respond_with(token("canary-token-0004"))
+        .up_to_n_times(20)
+        .mount(&server)
+        .await;
+    Mock::given(path_regex("/stable_token$"))
+        .respond_with(token("canary-fresh-token-0006"))
+        .mount(&server)
+        .await;
+    server
+}
+
+/// One account for each way to fail, and one that is well.
+fn configuration(server: &str, secret_file: &str) -> (String, usize) {
+    let inline = "app_secret: canary-inline-secret-0001".to_owned();
+    let mut places: Vec<(String, String)> =
+        ["good", "html", "status", "moved", "wrong-type", "errcode", "long"]
+            .map(|p| (p.to_owned(), inline.clone()))
+            .into();
+    for code in ERRCODES {
+        places.push((format!("token/{code}"), inline.clone()));
+        places.push((format!("data/{code}"), inline.clone()));
+    }
+    places.push(("good".into(), format!("app_secret_file: {secret_file}")));
+    places.push(("token/40125".into(), format!("app_secret_file: {secret_file}")));
+    places.push(("token/40125".into(), "app_secret_env: CANARY_SECRET".to_owned()));
+    let mut yaml = "api: {timeout: 3s, connect_timeout: 1s}\naccounts:\n".to_owned();
+    let account = |yaml: &mut String, number: usize, base: &str, more: &str, token: &str| {
+        writeln!(
+            yaml,
+            "  a{number}: {{app_id: wx{number:016}, base_url: '{base}', {more}token: {{{token}}}}}"
+        )
+        .unwrap();
+    };
+    for (number, (place, token)) in places.iter().enumerate() {
+        account(&mut yaml, number, &format!("{server}/{place}"), "", token);
+    }
+    let proxy = "proxy: 'http://user:canary-proxy-password-0005@127.0.0.1:1', ";
+    account(&mut yaml, 900, "http://127.0.0.1:1", "", &inline);
+    account(&mut yaml, 901, "https://127.0.0.1:1", proxy, &inline);
+    account(&mut yaml, 902, &server.replace("http", "https"), "", &inline);
+    (yaml, places.len() + 3)
+}
+
+#[tokio::test]
+async fn no_output_ever_holds_a_secret_or_a_token() {
+    let server = hostile_server().await;
+    let dir = tempfile::tempdir().unwrap();
+    let secret_file = dir.path().join("secret");
+    fs::write(&secret_file, "canary-file-secret-0002\n").unwrap();
+    let (yaml, accounts) = configuration(&server.uri(), secret_file.to_str().unwrap());
+    let file = dir.path().join("exporter.yaml");
+    fs::write(&file, yaml).unwrap();
+    for format in ["logfmt", "json"] {
+        let mut command =
+            command(&["--config.file", file.to_str().unwrap(), "--log.level=trace", "--log.format", format]);
+        command
+            .env("CANARY_SECRET", "canary-env-secret-0003")
+            .env("RUST_LOG", "trace")
+            .env("RUST_BACKTRACE", "full");
+        let exporter = Serving::spawn(command).await;
+        let ended = |page: &str| page.lines().filter(|line| line.starts_with("wechat_account_up{")).count();
+        let metrics = exporter.wait_for("/metrics", |page| ended(page) == accounts).await;
+        let mut seen = vec![("metrics", metrics)];
+        for path in ["/", "/-/ready", "/-/healthy", "/nowhere?access_token=canary-token-0004"] {
+            seen.push((path, exporter.page(path).await));
+        }
+        let client = reqwest::Client::new();
+        let open =
+            client.get(format!("{}/metrics", exporter.url)).header("accept", "application/openmetrics-text");
+        seen.push(("openmetrics", open.send().await.unwrap().text().await.unwrap()));
+        assert_classes(&seen[0].1);
+        exporter.signal("TERM");
+        let (_, out, log) = exporter.ended().await;
+        assert!(log.lines().count() > accounts, "the log is there at all: {log}");
+        seen.extend([("stdout", out), ("stderr", log)]);
+        for (place, text) in &seen {
+            for secret in SECRETS {
+                assert!(!text.contains(secret), "{secret} is in {place} ({format}):\n{text}");
+            }
+        }
+    }
+}
+
+/// The errors really happened.
+fn assert_classes(page: &str) {
+    for class in [
+        "network",
+        "busy",
+        "token",
+        "secret",
+        "ip",
+        "risk",
+        "quota_minute",
+        "quota_day",
+        "permission",
+        "account",
+        "authorization",
+        "request",
+        "decode",
+    ] {
+        assert!(page.contains(&format!("class=\"{class}\"")), "no account failed with {class}:\n{page}");
+    }
+}
+
+#[tokio::test]
+async fn a_check_of_a_bad_file_does_not_show_its_secrets() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("exporter.yaml");
+    for yaml in [
+        "accounts: {a: {app_id: canary-inline-secret-0001, token: {app_secret: [canary-inline-secret-0001]}}}",
+        "accounts: {a: {token: canary-inline-secret-0001}}",
+        "accounts: {a: {token: {app_secret: canary-inline-secret-0001, app_secret_env: canary-inline-secret-0001}}}",
+        "accounts: {a: {token: {app_secret: 'canary-inline-secret-0001}}}",
+        "poll: {interval: canary-inline-secret-0001}\napi: {proxy: 'ftp://canary-proxy-password-0005@x'}",
+        "accounts: [canary-inline-secret-0001]",
+    ] {
+        fs::write(&file, yaml).unwrap();
+        let output =
+            command(&["--config.check", "--log.level=trace", "--config.file", file.to_str().unwrap()]);
+        let output = { output }.output().await.unwrap();
+        assert_eq!(output.status.code(), Some(1), "{yaml}");
+        for stream in [&output.stdout, &output.stderr] {
+            let text = String::from_utf8_lossy(stream);
+            assert!(!text.contains("canary-inline") && !text.contains("canary-proxy"), "{yaml}:\n{text}");
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! The real binary as a child process: started, watched through its pages and output, ended.
+
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::process::{Child, ChildStderr, Command};
+
+/// Longest wait for anything. Generous: machines are slow, and a pass does not wait.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The binary with an environment of its own.
+pub(crate) fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wechat-material-exporter"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("WECHAT_EXPORTER")) {
+        command.env_remove(name);
+    }
+    command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command
+}
+
+/// Runs to its end.
+pub(crate) async fn run(args: &[&str]) -> Output {
+    tokio::time::timeout(PATIENCE, command(args).output()).await.expect("the program ends").unwrap()
+}
+
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// An exporter that serves.
+pub(crate) struct Serving {
+    pub(crate) child: Child,
+    pub(crate) url: String,
+    /// What it wrote to stderr until it served.
+    pub(crate) log: String,
+    stderr: BufReader<ChildStderr>,
+}
+
+impl Serving {
+    /// Starts with `args` on a free port and waits for the line that says where it listens.
+    pub(crate) async fn start(args: &[&str]) -> Self {
+        Self::spawn(command(args)).await
+    }
+
+    pub(crate) async fn spawn(mut command: Command) -> Self {
+        let mut child = command.arg("--web.listen-address=127.0.0.1:0").spawn().unwrap();
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut log = String::new();
+        let read = async {
+            loop {
+                let mut line = String::new();
+                assert!(stderr.read_line(&mut line).await.unwrap() > 0, "ended before it served:\n{log}");
+                log.push_str(&line);
+                if let Some((_, rest)) = line.split_once("listening") {
+                    let address = rest.trim_start_matches(['=', '"', ':']);
+                    break address.split([' ', '"', '\n', ',']).next().unwrap().to_owned();
+                }
+            }
+        };
+        let address = tokio::time::timeout(PATIENCE, read).await.expect("it says where it listens");
+        Self { child, url: format!("http://{address}"), log, stderr }
+    }
+
+    /// The body of a page, whatever its status.
+    pub(crate) async fn page(&self, path: &str) -> String {
+        reqwest::get(format!("{}{path}", self.url)).await.unwrap().text().await.unwrap()
+    }
+
+    /// Waits until a page is as wanted.
+    pub(crate) async fn wait_for(&self, path: &str, wanted: impl Fn(&str) -> bool) -> String {
+        let mut page = String::new();
+        let poll = async {
+            loop {
+                page = self.page(path).await;
+                if wanted(&page) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let came = tokio::time::timeout(PATIENCE, poll).await;
+        assert!(came.is_ok(), "{path} never came to what was wanted:\n{page}");
+        page
+    }
+
+    /// Waits until it takes no more connections.
+    pub(crate) async fn wait_for_end_of_service(&self) {
+        let address = self.url.strip_prefix("http://").unwrap();
+        let refused = async { while tokio::net::TcpStream::connect(address).await.is_ok() {} };
+        tokio::time::timeout(PATIENCE, refused).await.expect("it stops to serve");
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.child.id().unwrap().to_string();
+        let sent = std::process::Command::new("kill").args(["-s", name, &id]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits for the end. Exit code and all of stdout and stderr.
+    pub(crate) async fn ended(mut self) -> (Option<i32>, String, String) {
+        let end = async {
+            let mut out = String::new();
+            self.child.stdout.take().unwrap().read_to_string(&mut out).await.unwrap();
+            self.stderr.read_to_string(&mut self.log).await.unwrap();
+            (self.child.wait().await.unwrap().code(), out, self.log)
+        };
+        tokio::time::timeout(PATIENCE, end).await.expect("it ends")
+    }
+}
