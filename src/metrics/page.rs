@@ -3,6 +3,7 @@
 
 use std::iter::zip;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::family::{self, Family, FamilyType};
 use super::gathered::write_gathered;
@@ -96,9 +97,7 @@ impl<'a> AccountFamilies<'a> {
             readings.last_good.as_ref().map(|good| Value::Moment(good.at))
         });
         self.each(to, &family::NEXT_POLL, |readings| Some(Value::Moment(readings.next_poll)));
-        self.each(to, &family::POLL_INTERVAL, |readings| {
-            Some(Value::Float(readings.account.interval.as_secs_f64()))
-        });
+        self.each(to, &family::POLL_INTERVAL, |readings| Some(seconds(readings.account.interval)));
         self.each(to, &family::POLLS, |readings| Some(Value::Count(readings.polls)));
         self.each(to, &family::POLL_FAILURES, |readings| Some(Value::Count(readings.failures)));
         self.each(to, &family::TOKEN_REFRESHES, |readings| Some(Value::Count(readings.token_refreshes)));
@@ -205,6 +204,14 @@ impl<'a> AccountFamilies<'a> {
                 start = end;
             }
         });
+    }
+}
+
+/// Whole seconds, which intervals mostly are, without the cost of a float.
+fn seconds(duration: Duration) -> Value {
+    match duration.subsec_nanos() {
+        0 => Value::Count(duration.as_secs()),
+        _ => Value::Float(duration.as_secs_f64()),
     }
 }
 

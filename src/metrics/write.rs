@@ -142,25 +142,24 @@ fn push_all(text: &mut Vec<u8>, parts: &[&str]) {
 
 /// The rest of a HELP line. Quotes are escaped in `OpenMetrics` only.
 fn push_help(text: &mut Vec<u8>, help: &str, format: Format) {
-    let special: &[u8] = match format {
-        Format::Text => b"\\\n",
-        Format::OpenMetrics => b"\\\n\"",
-    };
-    push_escaped(text, help, special);
+    match format {
+        Format::Text => push_escaped(text, help, |byte| matches!(byte, b'\\' | b'\n')),
+        Format::OpenMetrics => push_escaped(text, help, |byte| matches!(byte, b'\\' | b'\n' | b'"')),
+    }
     text.push(b'\n');
 }
 
 /// `name="value"`, escaped.
 pub(crate) fn push_label(text: &mut Vec<u8>, name: &str, value: &str) {
     push_all(text, &[name, "=\""]);
-    push_escaped(text, value, b"\\\n\"");
+    push_escaped(text, value, |byte| matches!(byte, b'\\' | b'\n' | b'"'));
     text.push(b'"');
 }
 
-/// `value` with a backslash before each byte of `special`, and a line break as `\n`.
-fn push_escaped(text: &mut Vec<u8>, value: &str, special: &[u8]) {
+/// `value` with a backslash before each special byte, and a line break as `\n`.
+fn push_escaped(text: &mut Vec<u8>, value: &str, is_special: impl Fn(u8) -> bool) {
     let mut rest = value.as_bytes();
-    while let Some(at) = rest.iter().position(|byte| special.contains(byte)) {
+    while let Some(at) = rest.iter().position(|&byte| is_special(byte)) {
         let (plain, tail) = rest.split_at(at);
         text.extend_from_slice(plain);
         text.push(b'\\');
