@@ -90,6 +90,10 @@ impl Connections {
     /// Waits until one more connection may start, asking the oldest idle one to leave if that is
     /// needed. `false` once stopped.
     async fn make_room(&mut self) -> bool {
+        // Connections that ended unnoticed are room too.
+        while let Some(ended) = self.tasks.try_join_next_with_id() {
+            forget(&mut self.entries, ended);
+        }
         while self.tasks.len() >= self.limits.connections {
             self.ask_oldest_idle_to_leave();
             tokio::select! {

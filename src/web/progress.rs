@@ -223,3 +223,6 @@ impl HttpBody for WatchedBody {
         self.body.size_hint()
     }
 }
+
+#[cfg(test)]
+mod tests;
