@@ -8,9 +8,11 @@
     reason = "a test says what is wrong by failing"
 )]
 
+mod app;
 mod canary;
 mod cli;
 mod config;
 mod harness;
 mod program;
+mod prometheus;
 mod wire;

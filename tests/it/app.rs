@@ -1,0 +1,90 @@
+//! The exporter inside the test's process, against the simulator or a mock server.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use wechat_material_exporter::app::App;
+use wechat_material_exporter::config::{Account, AccountName, Config, TokenSource};
+use wechat_material_exporter::secret::{Secret, SecretSource};
+use wechat_material_exporter::simulator::scenario::Scenario;
+use wechat_material_exporter::simulator::{self, Simulator};
+use wechat_material_exporter::store::{Readings, Store};
+use wechat_material_exporter::web::telemetry_path::TelemetryPath;
+
+use crate::harness::{account, api_config, endpoint};
+use crate::program::PATIENCE;
+
+/// An exporter that polls and serves until it is dropped.
+pub(crate) struct Exporter {
+    pub(crate) address: SocketAddr,
+    store: Arc<Store>,
+    stop: CancellationToken,
+    running: JoinSet<()>,
+}
+
+impl Exporter {
+    pub(crate) async fn start(accounts: Vec<Account>) -> Self {
+        let mut accounts: Vec<_> = accounts.into_iter().map(Arc::new).collect();
+        accounts.sort_by(|a, b| a.name.cmp(&b.name));
+        let config = Config { api: api_config(), info_labels: Vec::new(), accounts };
+        let listen = ["127.0.0.1:0".parse().unwrap()];
+        let app = App::bind(config, &listen, TelemetryPath::default()).await.unwrap();
+        let (address, store, stop) = (app.addresses()[0], app.store(), CancellationToken::new());
+        let mut running = JoinSet::new();
+        let work = app.run(stop.clone());
+        running.spawn(async move { work.await.unwrap() });
+        Self { address, store, stop, running }
+    }
+
+    /// Polls every account of the scenario through a simulator of its own.
+    pub(crate) async fn on_simulator(scenario: Scenario, interval: Duration) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = endpoint(&format!("http://{}", listener.local_addr().unwrap()));
+        let accounts = scenario.accounts.iter().map(|simulated| Account {
+            name: AccountName::parse(&simulated.name).unwrap(),
+            app_id: simulated.app_id.clone(),
+            display_name: simulated.display_name.as_str().into(),
+            interval,
+            endpoint: Arc::clone(&endpoint),
+            token: TokenSource::StableToken {
+                app_secret: SecretSource::Inline(Secret::new(simulated.secret.clone())),
+            },
+            ..account("http://127.0.0.1:1")
+        });
+        let mut exporter = Self::start(accounts.collect()).await;
+        exporter.running.spawn(simulator::run(listener, Simulator::new(scenario), exporter.stop.clone()));
+        exporter
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    pub(crate) async fn page(&self, path: &str) -> String {
+        reqwest::get(self.url(path)).await.unwrap().text().await.unwrap()
+    }
+
+    /// Waits until the readings of all accounts are as wanted.
+    pub(crate) async fn wait_for(&self, wanted: impl Fn(&Readings) -> bool) {
+        let mut changes = self.store.changes();
+        let wait = async {
+            while !self.store.snapshot().iter().all(|readings| wanted(readings)) {
+                changes.changed().await.unwrap();
+            }
+        };
+        let came = tokio::time::timeout(PATIENCE, wait).await;
+        assert!(came.is_ok(), "never came to what was wanted: {:#?}", self.store.snapshot());
+    }
+
+    /// Ends it in order.
+    pub(crate) async fn end(mut self) {
+        self.stop.cancel();
+        while let Some(ended) = self.running.join_next().await {
+            ended.unwrap();
+        }
+    }
+}
