@@ -44,7 +44,7 @@ pub enum Command {
 /// What the simulator simulates.
 #[derive(Debug, Args)]
 pub struct Simulate {
-    /// Address to serve the simulated API on: HOST:PORT, [IPV6]:PORT or :PORT
+    /// Address to serve the simulated API on: HOST:PORT with IPv6 in brackets, or :PORT
     #[arg(long, value_name = "ADDR", env = "WECHAT_EXPORTER_LISTEN")]
     pub listen: ListenAddress,
     /// Simulate N accounts: account i (from 0) has app id `wx` and i as 16 hex digits, and the
@@ -77,7 +77,7 @@ pub struct Flags {
     /// Validate the configuration, print every fault and the planned rate, and exit 0 or 1
     #[arg(long = "config.check", global = true, env = "WECHAT_EXPORTER_CONFIG_CHECK")]
     pub config_check: bool,
-    /// Address to listen on, repeatable: HOST:PORT, [IPV6]:PORT or :PORT for all addresses
+    /// Address to listen on, repeatable: HOST:PORT with IPv6 in brackets, or :PORT for all addresses
     #[arg(long = "web.listen-address", value_name = "ADDR", default_value = DEFAULT_LISTEN, value_delimiter = ',', global = true, env = "WECHAT_EXPORTER_WEB_LISTEN_ADDRESS")]
     pub listen: Vec<ListenAddress>,
     /// Path of the metrics page
