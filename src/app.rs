@@ -1,5 +1,6 @@
 //! Wires the parts together, runs them, and ends them in order.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use anyhow::{Context, bail};
 use axum::Router;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
@@ -18,6 +20,8 @@ use crate::metrics::page::{self, Page};
 use crate::poll::account::poll_account;
 use crate::poll::scheduler::{Outlets, Scheduler};
 use crate::store::Store;
+use crate::token::read::Reader;
+use crate::upstream::Upstream;
 use crate::web::accept;
 use crate::web::connection::ConnectionLimits;
 use crate::web::ready::Readiness;
@@ -34,7 +38,7 @@ const READY_AFTER: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct App {
     config: Config,
-    client: Arc<ApiClient>,
+    upstream: Arc<Upstream>,
     outlets: Outlets,
     listeners: Vec<TcpListener>,
     router: Router,
@@ -49,14 +53,19 @@ impl App {
     ) -> anyhow::Result<Self> {
         let metrics = Arc::new(ExporterMetrics::new().context("cannot set up the exporter's own metrics")?);
         metrics.set_accounts(config.accounts.len(), config.accounts.len());
-        let client = Arc::new(ApiClient::new(&config.api, &config.accounts, Arc::clone(&metrics))?);
+        let upstream = Arc::new(Upstream {
+            client: Arc::new(ApiClient::new(&config.api, &config.accounts, Arc::clone(&metrics))?),
+            reader: Arc::new(Reader {}),
+            platforms: HashMap::new(),
+            started: Instant::now(),
+        });
         let outlets = Outlets { store: Arc::new(Store::default()), metrics, ready: Readiness::default() };
         let router = web::router(web_state(&config, &outlets, telemetry_path));
         let mut listeners = Vec::with_capacity(listen.len());
         for address in listen {
             listeners.push(address.bind().await?);
         }
-        Ok(Self { config, client, outlets, listeners, router })
+        Ok(Self { config, upstream, outlets, listeners, router })
     }
 
     /// Where it listens, with the real port where port 0 was asked for.
@@ -74,10 +83,10 @@ impl App {
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
         let addresses: Vec<String> = self.addresses().iter().map(ToString::to_string).collect();
         let ready = self.outlets.ready.clone();
-        let client = self.client;
+        let upstream = self.upstream;
         let poll = move |visit| {
-            let client = Arc::clone(&client);
-            async move { poll_account(&client, visit).await }
+            let upstream = Arc::clone(&upstream);
+            async move { poll_account(&upstream, visit).await }
         };
         let scheduler = Scheduler::new(
             &self.config.accounts,

@@ -66,7 +66,7 @@ fn config(scenario: &Scenario, api: SocketAddr) -> anyhow::Result<Config> {
         max_in_flight: 20,
         ca_file: None,
     };
-    Ok(Config { api, info_labels: Vec::new(), accounts })
+    Ok(Config { api, info_labels: Vec::new(), accounts, platforms: Vec::new() })
 }
 
 fn configured(account: &SimulatedAccount, endpoint: &Arc<Endpoint>) -> Option<Account> {
@@ -76,6 +76,7 @@ fn configured(account: &SimulatedAccount, endpoint: &Arc<Endpoint>) -> Option<Ac
         display_name: account.display_name.as_str().into(),
         info_labels: Box::default(),
         interval: INTERVAL,
+        collect: crate::config::Collect::default(),
         hold: Duration::from_secs(72 * 3_600),
         limits: Limits::default(),
         endpoint: Arc::clone(endpoint),

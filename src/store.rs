@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::watch;
 
 use crate::clock::WallTime;
-use crate::config::{Account, AccountName, PerKind};
+use crate::config::{Account, AccountName, PerKind, PlatformName};
 use crate::wechat::class::{ErrCode, ErrorClass};
 
 /// The four counts of one answer, in items.
@@ -87,16 +87,61 @@ impl Readings {
     }
 }
 
+/// What became of an authorizer that a platform's list named; the `state` label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AuthorizerState {
+    /// It is an account of ours.
+    Polled,
+    /// It is a mini program, which has no material.
+    MiniProgram,
+    /// Neither permission set 11 nor 100 was granted.
+    NoPermission,
+    /// The list holds no refresh token, and no other source of tokens is configured.
+    NoRefreshToken,
+    /// It is polled through another platform, or listed by hand.
+    Duplicate,
+}
+
+impl AuthorizerState {
+    /// All of them, in the order of the enum.
+    pub const ALL: [Self; 5] =
+        [Self::Polled, Self::MiniProgram, Self::NoPermission, Self::NoRefreshToken, Self::Duplicate];
+
+    /// The value of the `state` label.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Polled => "polled",
+            Self::MiniProgram => "mini_program",
+            Self::NoPermission => "no_permission",
+            Self::NoRefreshToken => "no_refresh_token",
+            Self::Duplicate => "duplicate",
+        }
+    }
+}
+
+/// Everything the pages show of one third-party platform.
+#[derive(Clone, Debug)]
+pub struct PlatformReadings {
+    /// Its name.
+    pub name: PlatformName,
+    /// How the last component call ended.
+    pub last_call: LastPoll,
+    /// Authorizers by state, in the order of [`AuthorizerState::ALL`]; none before the first
+    /// complete round of discovery.
+    pub authorizers: Option<[u64; AuthorizerState::ALL.len()]>,
+}
+
 /// The readings of all accounts, by name.
 #[derive(Debug)]
 pub struct Store {
     readings: RwLock<BTreeMap<AccountName, Arc<Readings>>>,
+    platforms: RwLock<BTreeMap<PlatformName, Arc<PlatformReadings>>>,
     changes: watch::Sender<u64>,
 }
 
 impl Default for Store {
     fn default() -> Self {
-        Self { readings: RwLock::default(), changes: watch::Sender::new(0) }
+        Self { readings: RwLock::default(), platforms: RwLock::default(), changes: watch::Sender::new(0) }
     }
 }
 
@@ -108,6 +153,26 @@ impl Store {
         // A panic while the lock is held cannot leave the map half-changed: `insert` is the only write.
         self.readings.write().unwrap_or_else(PoisonError::into_inner).insert(name, readings);
         self.changes.send_modify(|version| *version += 1);
+    }
+
+    /// Forgets one account: its series are gone at the next scrape.
+    pub fn forget(&self, name: &AccountName) {
+        self.readings.write().unwrap_or_else(PoisonError::into_inner).remove(name);
+        self.changes.send_modify(|version| *version += 1);
+    }
+
+    /// Replaces what is known of one platform.
+    pub fn publish_platform(&self, readings: PlatformReadings) {
+        let readings = Arc::new(readings);
+        let mut platforms = self.platforms.write().unwrap_or_else(PoisonError::into_inner);
+        platforms.insert(readings.name.clone(), readings);
+        drop(platforms);
+        self.changes.send_modify(|version| *version += 1);
+    }
+
+    /// All platforms in name order.
+    pub fn platforms(&self) -> Vec<Arc<PlatformReadings>> {
+        self.platforms.read().unwrap_or_else(PoisonError::into_inner).values().map(Arc::clone).collect()
     }
 
     /// What is known of one account.

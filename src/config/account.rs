@@ -9,6 +9,7 @@ use std::time::Duration;
 use reqwest::Url;
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::config::token::TokenSource;
 use crate::secret::SecretSource;
 
 /// The name an operator gave an account; the `account` label. `[a-z0-9_-]{1,64}`.
@@ -228,25 +229,6 @@ pub struct Endpoint {
     pub proxy: Option<SecretSource>,
 }
 
-/// Where an account's access token comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TokenSource {
-    /// `/cgi-bin/stable_token` in normal mode: never retires anybody's token.
-    StableToken {
-        /// The account's `AppSecret`.
-        app_secret: SecretSource,
-    },
-}
-
-impl TokenSource {
-    /// The value of the configuration key `source` and of the label `source`.
-    pub const fn label(&self) -> &'static str {
-        match self {
-            Self::StableToken { .. } => "stable_token",
-        }
-    }
-}
-
 /// One account to poll.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
@@ -261,6 +243,8 @@ pub struct Account {
     pub info_labels: Box<[Box<str>]>,
     /// Time between two polls.
     pub interval: Duration,
+    /// What is collected beside material, and how often.
+    pub collect: Collect,
     /// How long the last good counts stay on the page without a success.
     pub hold: Duration,
     /// Storage limits.
@@ -269,6 +253,15 @@ pub struct Account {
     pub endpoint: Arc<Endpoint>,
     /// Where the token comes from.
     pub token: TokenSource,
+}
+
+/// What is collected beside material: the interval of each optional collector that is on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Collect {
+    /// `draft`: `poll.draft_interval`.
+    pub draft: Option<Duration>,
+    /// `quota`: `poll.quota_interval`.
+    pub quota: Option<Duration>,
 }
 
 #[cfg(test)]

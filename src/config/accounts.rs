@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::account::{Account, AccountName, AppId, BaseUrl, Endpoint, TokenSource};
+use super::account::{Account, AccountName, AppId, BaseUrl, Collect, Endpoint};
 use super::fault::{Place, Report, join};
 use super::secrets::{APP_SECRET, PROXY, Variables};
 use super::section::Section;
@@ -12,6 +12,7 @@ use super::settings::{
     BASE_URL_RULE, Encryption, HTTP_RULE, LimitKeys, PLAIN_HTTP, PollKeys, Settings, default_fallback,
     encryption, is_default,
 };
+use super::token::TokenSource;
 use super::yaml::{Node, STREAMED_KEY};
 use crate::secret::SecretSource;
 
@@ -172,6 +173,7 @@ impl<'s> Resolver<'s> {
             display_name: raw.display_name,
             info_labels,
             interval: poll.interval,
+            collect: Collect::default(),
             hold: poll.hold,
             limits,
             endpoint: endpoint?,

@@ -76,7 +76,7 @@ fn read(path: &Path, variables: &[(String, String)], report: &Report) -> Option<
     report.set_rank(0);
     let planned = planned_requests_per_second(&accounts);
     let api = api_config(&settings, planned, report)?;
-    Some(Config { api, info_labels: settings.info_labels, accounts })
+    Some(Config { api, info_labels: settings.info_labels, accounts, platforms: Vec::new() })
 }
 
 /// The whole file as text, or what is wrong with it.

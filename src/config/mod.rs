@@ -6,9 +6,11 @@ mod accounts;
 mod fault;
 mod layers;
 mod load;
+pub mod platform;
 mod secrets;
 mod section;
 mod settings;
+pub mod token;
 mod yaml;
 
 use std::num::NonZeroU32;
@@ -16,9 +18,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use account::{Account, AccountName, AppId, BaseUrl, Endpoint, Kind, Limits, PerKind, Pool, TokenSource};
+pub use account::{Account, AccountName, AppId, BaseUrl, Collect, Endpoint, Kind, Limits, PerKind, Pool};
 pub use fault::Faults;
 pub use load::{Loaded, load, process_environment};
+pub use platform::{Platform, PlatformName};
+pub use token::TokenSource;
 
 /// Everything the exporter was told, checked. Accounts are in name order; names and app ids are unique.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +33,8 @@ pub struct Config {
     pub info_labels: Vec<String>,
     /// The accounts to poll.
     pub accounts: Vec<Arc<Account>>,
+    /// Third-party platforms, in name order.
+    pub platforms: Vec<Arc<Platform>>,
 }
 
 /// Settings shared by all calls to the API.

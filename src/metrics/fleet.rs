@@ -24,6 +24,7 @@ pub(super) fn account(name: &str) -> Account {
         display_name: "".into(),
         info_labels: Box::default(),
         interval: INTERVAL,
+        collect: crate::config::Collect::default(),
         hold: HOLD,
         limits: Limits::default(),
         endpoint: Arc::new(Endpoint { base_url, fallback: None, proxy: None }),

@@ -3,11 +3,15 @@
 use std::sync::Arc;
 
 use crate::config::Account;
+use crate::secret::Secret;
 use crate::store::MaterialCounts;
+use crate::token::TokenState;
+use crate::upstream::Upstream;
+use crate::wechat::answer;
+use crate::wechat::api::Api;
 use crate::wechat::class::ErrorClass;
-use crate::wechat::client::ApiClient;
+use crate::wechat::client::Request;
 use crate::wechat::error::ApiError;
-use crate::wechat::token::TokenState;
 
 /// What a visit needs.
 #[derive(Debug)]
@@ -34,37 +38,52 @@ pub struct PollReport {
 }
 
 /// Visits an account: holds a token, asks for the counts, and on a refused token repeats once.
-pub async fn poll_account(client: &ApiClient, visit: Visit) -> PollReport {
+pub async fn poll_account(upstream: &Upstream, visit: Visit) -> PollReport {
     let Visit { account, mut token, last_attempt } = visit;
     let mut rejections = 0;
-    let result = ask(client, &account, &mut token, &mut rejections).await;
+    let result = ask(upstream, &account, &mut token, &mut rejections).await;
     if let Err(error) = &result
         && last_attempt
         && error.failed_to_connect()
     {
-        client.poll_failed_to_connect(&account.endpoint);
+        upstream.client.poll_failed_to_connect(&account.endpoint);
     }
     let refreshes = token.take_refreshes();
     PollReport { token, result, refreshes, rejections }
 }
 
 async fn ask(
-    client: &ApiClient,
+    upstream: &Upstream,
     account: &Account,
     token: &mut TokenState,
     rejections: &mut u64,
 ) -> Result<MaterialCounts, ApiError> {
-    let held = token.hold(client, account).await?;
-    let error = match client.material_counts(&account.endpoint, &held).await {
+    let held = token.hold(upstream, account).await?;
+    let error = match material_counts(upstream, account, &held).await {
         Err(error) if error.class() == ErrorClass::Token => error,
         result => return result,
     };
     *rejections += 1;
     // A repeat with the same token would be refused again: it needs another one.
-    let Some(other) = token.replace(client, account, &held).await? else { return Err(error) };
-    let result = client.material_counts(&account.endpoint, &other).await;
+    let Some(other) = token.replace(upstream, account, &held).await? else { return Err(error) };
+    let result = material_counts(upstream, account, &other).await;
     if result.as_ref().is_err_and(|error| error.class() == ErrorClass::Token) {
         *rejections += 1;
     }
     result
+}
+
+async fn material_counts(
+    upstream: &Upstream,
+    account: &Account,
+    token: &Secret,
+) -> Result<MaterialCounts, ApiError> {
+    let request = Request {
+        endpoint: &account.endpoint,
+        api: Api::MaterialCount,
+        query: &[("access_token", token.expose())],
+        body: None,
+        secrets: &[token],
+    };
+    upstream.client.call(request, |object| answer::material_counts(&object)).await
 }

@@ -11,9 +11,9 @@ use super::schedule::{AccountKey, Lane, Rhythm};
 use crate::clock::WallTime;
 use crate::config::Account;
 use crate::store::{Failing, LastGood, LastPoll, MaterialCounts, Readings};
+use crate::token::TokenState;
 use crate::wechat::class::ErrorClass;
 use crate::wechat::error::ApiError;
-use crate::wechat::token::TokenState;
 
 /// One account in the scheduler's hands.
 #[derive(Debug)]

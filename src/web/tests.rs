@@ -67,6 +67,7 @@ fn readings(name: &str, last_poll: LastPoll) -> Readings {
         display_name: "<b>brand</b>".into(),
         info_labels: Box::new([]),
         interval: Duration::from_secs(600),
+        collect: crate::config::Collect::default(),
         hold: Duration::from_secs(3_600),
         limits: Limits::default(),
         endpoint: Arc::new(endpoint),

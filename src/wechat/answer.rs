@@ -12,7 +12,7 @@ use crate::secret::Secret;
 use crate::store::MaterialCounts;
 
 /// Longest token accepted, in characters: the documentation asks for room for at least 512.
-const TOKEN_LIMIT: usize = 512;
+pub(crate) const TOKEN_LIMIT: usize = 512;
 
 /// A successful answer: the JSON object, its `errcode` absent or 0.
 pub(super) fn object(body: &[u8], secrets: &[&Secret]) -> Result<Map<String, Value>, Failure> {
@@ -34,7 +34,7 @@ pub(super) fn object(body: &[u8], secrets: &[&Secret]) -> Result<Map<String, Val
 }
 
 /// The four counts of `get_materialcount`.
-pub(super) fn material_counts(object: &Map<String, Value>) -> Result<MaterialCounts, Failure> {
+pub(crate) fn material_counts(object: &Map<String, Value>) -> Result<MaterialCounts, Failure> {
     let count = |field: &str| match object.get(field) {
         None | Some(Value::Null) => Err(decode(&format!("`{field}` is missing"))),
         Some(value) => {
@@ -52,7 +52,7 @@ pub(super) fn material_counts(object: &Map<String, Value>) -> Result<MaterialCou
 }
 
 /// Token and remaining life of a token call.
-pub(super) fn token(mut object: Map<String, Value>) -> Result<(Secret, Duration), Failure> {
+pub(crate) fn token(mut object: Map<String, Value>) -> Result<(Secret, Duration), Failure> {
     let life = object.get("expires_in").and_then(unsigned).filter(|&seconds| seconds > 0);
     let Some(Value::String(value)) = object.remove("access_token") else {
         return Err(decode("`access_token` is missing or not text"));
@@ -64,12 +64,12 @@ pub(super) fn token(mut object: Map<String, Value>) -> Result<(Secret, Duration)
     Ok((Secret::new(value), Duration::from_secs(life)))
 }
 
-fn decode(message: &str) -> Failure {
+pub(crate) fn decode(message: &str) -> Failure {
     Failure::Decode(message.to_owned())
 }
 
 /// A non-negative integer, also as a string of digits: some gateways quote numbers.
-fn unsigned(value: &Value) -> Option<u64> {
+pub(crate) fn unsigned(value: &Value) -> Option<u64> {
     match value {
         Value::Number(number) => number.as_u64(),
         Value::String(text) if text.bytes().all(|b| b.is_ascii_digit()) => text.parse().ok(),
@@ -77,7 +77,7 @@ fn unsigned(value: &Value) -> Option<u64> {
     }
 }
 
-fn signed(value: &Value) -> Option<i64> {
+pub(crate) fn signed(value: &Value) -> Option<i64> {
     match value {
         Value::Number(number) => number.as_i64(),
         Value::String(text) => text.parse().ok(),

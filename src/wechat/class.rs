@@ -18,10 +18,12 @@ impl fmt::Display for ErrCode {
 /// the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Call {
-    /// A call that fetches an account's token.
+    /// A call that fetches a token by a secret.
     Token,
     /// A call that carries an account's token.
     Data,
+    /// A call that carries a third-party platform's component token.
+    Component,
 }
 
 /// What we do about an error; the `class` label.
@@ -276,7 +278,8 @@ impl ErrorClass {
     pub const fn of(code: ErrCode, call: Call) -> Self {
         match code.0 {
             -1 | -1000 | 85113 => Self::Busy,
-            40001 | 40014 | 42001 | 48012 if matches!(call, Call::Data) => Self::Token,
+            40001 | 40014 | 42001 | 48012 if matches!(call, Call::Data | Call::Component) => Self::Token,
+            42006 if matches!(call, Call::Component) => Self::Token,
             40001 | 40002 | 40013 | 40125 | 40243 | 41002 | 41004 if matches!(call, Call::Token) => {
                 Self::Secret
             }

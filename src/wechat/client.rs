@@ -7,18 +7,17 @@ use std::time::Duration;
 
 use anyhow::Context;
 use reqwest::{Certificate, Client, Proxy, RequestBuilder, Response, StatusCode, redirect};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use super::answer;
 use super::api::Api;
-use super::error::{ApiError, Failure, foreign, transport};
+use super::error::{ApiError, Failure, Step, foreign, transport};
 use super::hosts::{Choice, Host};
 use super::pacer::Pacer;
-use crate::config::{Account, ApiConfig, AppId, BaseUrl, Endpoint};
+use crate::config::{Account, ApiConfig, BaseUrl, Endpoint};
 use crate::metrics::own::ExporterMetrics;
 use crate::secret::{Secret, SecretSource};
-use crate::store::MaterialCounts;
 
 /// Longest answer read, in bytes. Good ones are a few hundred.
 const ANSWER_LIMIT: usize = 1 << 20;
@@ -62,10 +61,19 @@ struct Proxied {
     client: Client,
 }
 
-/// A request without its host.
-enum Request<'a> {
-    Get(&'a [(&'a str, &'a str)]),
-    Post(&'a Value),
+/// One call: what goes where, and which secrets it carries.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Request<'a> {
+    /// Where it goes.
+    pub(crate) endpoint: &'a Endpoint,
+    /// What is called.
+    pub(crate) api: Api,
+    /// The query, unescaped.
+    pub(crate) query: &'a [(&'a str, &'a str)],
+    /// The JSON body: a POST with one, a GET without.
+    pub(crate) body: Option<&'a Value>,
+    /// Masked wherever the answer or an error echoes them.
+    pub(crate) secrets: &'a [&'a Secret],
 }
 
 impl ApiClient {
@@ -99,34 +107,14 @@ impl ApiClient {
         })
     }
 
-    /// A token from `/cgi-bin/stable_token` in normal mode, and its remaining life.
-    /// `force_refresh` is never sent.
-    pub(crate) async fn stable_token(
+    /// Calls, and reads the successful answer with `read`.
+    pub(crate) async fn call<T>(
         &self,
-        endpoint: &Endpoint,
-        app_id: &AppId,
-        secret: &Secret,
-    ) -> Result<(Secret, Duration), ApiError> {
-        let body = json!({
-            "grant_type": "client_credential",
-            "appid": app_id.as_str(),
-            "secret": secret.expose(),
-        });
-        let api = Api::StableToken;
-        let answer = self.call(endpoint, api, &Request::Post(&body), &[secret]).await?;
-        answer::token(answer).map_err(|failure| ApiError { api, failure })
-    }
-
-    /// The four counts of the account that `token` belongs to.
-    pub(crate) async fn material_counts(
-        &self,
-        endpoint: &Endpoint,
-        token: &Secret,
-    ) -> Result<MaterialCounts, ApiError> {
-        let api = Api::MaterialCount;
-        let query = [("access_token", token.expose())];
-        let answer = self.call(endpoint, api, &Request::Get(&query), &[token]).await?;
-        answer::material_counts(&answer).map_err(|failure| ApiError { api, failure })
+        request: Request<'_>,
+        read: impl FnOnce(Map<String, Value>) -> Result<T, Failure>,
+    ) -> Result<T, ApiError> {
+        let answer = self.exchange(&request).await.and_then(read);
+        answer.map_err(|failure| ApiError { step: Step::Call(request.api), failure })
     }
 
     /// Tells that a poll ended without a connection, which may move `endpoint` to its fallback.
@@ -134,23 +122,8 @@ impl ApiClient {
         self.with_host(endpoint, |host| host.poll_failed(Instant::now()));
     }
 
-    async fn call(
-        &self,
-        endpoint: &Endpoint,
-        api: Api,
-        request: &Request<'_>,
-        secrets: &[&Secret],
-    ) -> Result<Map<String, Value>, ApiError> {
-        self.exchange(endpoint, api, request, secrets).await.map_err(|failure| ApiError { api, failure })
-    }
-
-    async fn exchange(
-        &self,
-        endpoint: &Endpoint,
-        api: Api,
-        request: &Request<'_>,
-        secrets: &[&Secret],
-    ) -> Result<Map<String, Value>, Failure> {
+    async fn exchange(&self, request: &Request<'_>) -> Result<Map<String, Value>, Failure> {
+        let endpoint = request.endpoint;
         let client = self.client_for(endpoint).await?;
         self.pacer.slot().await;
         let choice = self.with_host(endpoint, |host| host.choose(Instant::now())).unwrap_or(Choice::First);
@@ -159,13 +132,13 @@ impl ApiClient {
             _ => &endpoint.base_url,
         };
         let started = Instant::now();
-        let body = receive(request.build(&client, base, api)).await;
-        self.metrics.api_request(api, started.elapsed());
+        let body = receive(request.build(&client, base)).await;
+        self.metrics.api_request(request.api, started.elapsed());
         if choice == Choice::First && !matches!(body, Err(Failure::Connect(_))) {
             self.with_host(endpoint, Host::connected);
         }
-        let body = body.map_err(|failure| failure.redacted(secrets))?;
-        answer::object(&body, secrets)
+        let body = body.map_err(|failure| failure.redacted(request.secrets))?;
+        answer::object(&body, request.secrets)
     }
 
     /// The state of the endpoint's hosts, if it has a fallback to choose.
@@ -218,12 +191,13 @@ impl Settings {
 }
 
 impl Request<'_> {
-    fn build(&self, client: &Client, base: &BaseUrl, api: Api) -> RequestBuilder {
-        let url = base.join(api.path());
-        match self {
-            Self::Get(query) => client.get(url).query(query),
-            Self::Post(body) => client.post(url).json(body),
-        }
+    fn build(&self, client: &Client, base: &BaseUrl) -> RequestBuilder {
+        let url = base.join(self.api.path());
+        let builder = match self.body {
+            None => client.get(url),
+            Some(body) => client.post(url).json(body),
+        };
+        builder.query(self.query)
     }
 }
 

@@ -4,20 +4,51 @@
 use std::net::IpAddr;
 
 use super::api::Api;
-use super::class::{ErrCode, ErrorClass};
+use super::class::{Call, ErrCode, ErrorClass};
 use crate::secret::{Secret, SecretError};
+use crate::store::Failing;
 
 /// Longest part of a foreign message that is kept, in characters.
 const MESSAGE_LIMIT: usize = 300;
 
-/// A failed call: which one, and how.
+/// A failed step of a poll: which one, and how.
 #[derive(Debug, thiserror::Error)]
-#[error("{}: {failure}", api.label())]
+#[error("{}: {failure}", step.label())]
 pub struct ApiError {
-    /// The call that failed.
-    pub api: Api,
+    /// The step that failed.
+    pub step: Step,
     /// How it failed.
     pub failure: Failure,
+}
+
+/// A step of a poll that can fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A call of the API.
+    Call(Api),
+    /// Reading a token from the source of this label.
+    Source(&'static str),
+    /// Getting a token from a third-party platform that is parked: no call was made.
+    Platform,
+}
+
+impl Step {
+    /// What the step is called in messages.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Call(api) => api.label(),
+            Self::Source(label) => label,
+            Self::Platform => "platform",
+        }
+    }
+
+    /// Whose credential is at stake.
+    pub const fn call(self) -> Call {
+        match self {
+            Self::Call(api) => api.call(),
+            Self::Source(_) | Self::Platform => Call::Token,
+        }
+    }
 }
 
 /// How a call failed.
@@ -43,6 +74,19 @@ pub enum Failure {
         /// The API's text with its request id; for logs only.
         message: String,
     },
+    /// A token source answered with something that is no token, or not at all.
+    #[error("{text}")]
+    Source {
+        /// What is to be done about it.
+        class: ErrorClass,
+        /// The API's number, if there is one behind it.
+        code: Option<ErrCode>,
+        /// What is wrong; names the place, never a token.
+        text: String,
+    },
+    /// The third-party platform that the account is polled through fails.
+    #[error("the platform is parked: {}", .0.class.row().summary.en)]
+    Parked(Failing),
     /// A secret needed for the call cannot be read.
     #[error(transparent)]
     Secret(#[from] SecretError),
@@ -56,7 +100,9 @@ impl ApiError {
             Failure::Status(status) if *status >= 500 => ErrorClass::Network,
             Failure::Status(_) => ErrorClass::Request,
             Failure::Decode(_) => ErrorClass::Decode,
-            Failure::Api { code, .. } => ErrorClass::of(*code, self.api.call()),
+            Failure::Api { code, .. } => ErrorClass::of(*code, self.step.call()),
+            Failure::Source { class, .. } => *class,
+            Failure::Parked(failing) => failing.class,
             Failure::Secret(_) => ErrorClass::Secret,
         }
     }
@@ -65,6 +111,8 @@ impl ApiError {
     pub fn errcode(&self) -> Option<ErrCode> {
         match &self.failure {
             Failure::Api { code, .. } => Some(*code),
+            Failure::Source { code, .. } => *code,
+            Failure::Parked(failing) => failing.errcode,
             _ => None,
         }
     }
@@ -73,6 +121,7 @@ impl ApiError {
     pub fn seen_ip(&self) -> Option<IpAddr> {
         match &self.failure {
             Failure::Api { message, .. } if self.class() == ErrorClass::Ip => seen_ip(message),
+            Failure::Parked(failing) => failing.seen_ip,
             _ => None,
         }
     }
@@ -84,7 +133,7 @@ impl ApiError {
 }
 
 /// From an error of the HTTP library: stripped of its URL, which holds the token.
-pub(super) fn transport(error: reqwest::Error) -> Failure {
+pub(crate) fn transport(error: reqwest::Error) -> Failure {
     let error = error.without_url();
     let mut text = String::new();
     if error.is_timeout() {
@@ -101,7 +150,7 @@ pub(super) fn transport(error: reqwest::Error) -> Failure {
 }
 
 /// A message from outside, fit for a log line: bounded, on one line, free of the given secrets.
-pub(super) fn foreign(message: &str, secrets: &[&Secret]) -> String {
+pub(crate) fn foreign(message: &str, secrets: &[&Secret]) -> String {
     let mut text = message.to_owned();
     for secret in secrets {
         text = secret.redact(&text);
@@ -125,7 +174,7 @@ mod tests {
 
     fn check(message: &str, expected: Option<&str>) {
         let error = ApiError {
-            api: Api::StableToken,
+            step: Step::Call(Api::StableToken),
             failure: Failure::Api { code: ErrCode(40164), message: message.to_owned() },
         };
         assert_eq!(error.seen_ip().map(|ip| ip.to_string()).as_deref(), expected, "{message}");

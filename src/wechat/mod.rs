@@ -1,11 +1,10 @@
 //! The API: how it is called, how its errors are read. Facts come from the official pages of
 //! `getMaterialCount` and `getStableAccessToken`.
 
-mod answer;
+pub(crate) mod answer;
 pub mod api;
 pub mod class;
 pub mod client;
 pub mod error;
 mod hosts;
 mod pacer;
-pub mod token;

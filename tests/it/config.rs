@@ -180,7 +180,7 @@ fn a_variable_does_not_hide_a_broken_section() {
 }
 
 fn inline_secret(config: &Config) -> String {
-    let TokenSource::StableToken { app_secret } = &config.accounts[0].token;
+    let TokenSource::StableToken { app_secret } = &config.accounts[0].token else { panic!("a stable token") };
     let SecretSource::Inline(secret) = app_secret else { panic!("an inline secret") };
     // A secret compares with its like only, so the test asks for equality.
     let candidates = ["12345678901234567890123456789012", "00123", "1e5", "0x1F", "1.10", "true", "007"];

@@ -1,17 +1,21 @@
 //! What the tests share: accounts against a mock server, polls by hand.
 
+use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use wechat_material_exporter::config::{
     Account, AccountName, ApiConfig, AppId, BaseUrl, Endpoint, Limits, TokenSource,
 };
 use wechat_material_exporter::metrics::own::ExporterMetrics;
 use wechat_material_exporter::poll::account::{PollReport, Visit, poll_account};
 use wechat_material_exporter::secret::{Secret, SecretSource};
+use wechat_material_exporter::token::TokenState;
+use wechat_material_exporter::token::read::Reader;
+use wechat_material_exporter::upstream::Upstream;
 use wechat_material_exporter::wechat::client::ApiClient;
-use wechat_material_exporter::wechat::token::TokenState;
 
 /// The secret of [`account`].
 pub(crate) const APP_SECRET: &str = "0123456789abcdef-canary-secret";
@@ -23,6 +27,7 @@ pub(crate) fn account(base_url: &str) -> Account {
         display_name: "".into(),
         info_labels: Box::default(),
         interval: Duration::from_secs(600),
+        collect: wechat_material_exporter::config::Collect::default(),
         hold: Duration::from_secs(72 * 3_600),
         limits: Limits::default(),
         endpoint: endpoint(base_url),
@@ -46,7 +51,7 @@ pub(crate) fn api_config() -> ApiConfig {
 
 /// One account that is polled by hand.
 pub(crate) struct Poller {
-    pub(crate) client: ApiClient,
+    upstream: Upstream,
     account: Arc<Account>,
     token: Option<TokenState>,
 }
@@ -55,14 +60,20 @@ impl Poller {
     pub(crate) fn new(account: Account, api: &ApiConfig) -> Self {
         let account = Arc::new(account);
         let metrics = Arc::new(ExporterMetrics::new().unwrap());
-        let client = ApiClient::new(api, &[Arc::clone(&account)], metrics).unwrap();
-        Self { client, account, token: Some(TokenState::default()) }
+        let client = Arc::new(ApiClient::new(api, &[Arc::clone(&account)], metrics).unwrap());
+        let upstream = Upstream {
+            client,
+            reader: Arc::new(Reader {}),
+            platforms: HashMap::new(),
+            started: Instant::now(),
+        };
+        Self { upstream, account, token: Some(TokenState::default()) }
     }
 
     pub(crate) async fn poll(&mut self) -> PollReport {
         let token = self.token.take().unwrap();
         let visit = Visit { account: Arc::clone(&self.account), token, last_attempt: true };
-        let mut report = poll_account(&self.client, visit).await;
+        let mut report = poll_account(&self.upstream, visit).await;
         self.token = Some(std::mem::take(&mut report.token));
         report
     }

@@ -8,7 +8,7 @@ use crate::secret::{Secret, SecretSource};
 use crate::web::ready::{Readiness, ReadyState};
 use crate::wechat::api::Api;
 use crate::wechat::class::ErrCode;
-use crate::wechat::error::{ApiError, Failure};
+use crate::wechat::error::{ApiError, Failure, Step};
 
 const INTERVAL: Duration = Duration::from_secs(600);
 
@@ -19,6 +19,7 @@ fn account(name: &str) -> Arc<Account> {
         display_name: "".into(),
         info_labels: Box::default(),
         interval: INTERVAL,
+        collect: crate::config::Collect::default(),
         hold: Duration::from_secs(72 * 3_600),
         limits: Limits::default(),
         endpoint: Arc::new(Endpoint {
@@ -97,7 +98,7 @@ fn new_metrics() -> Arc<ExporterMetrics> {
 }
 
 fn report(visit: Visit, answer: Answer) -> PollReport {
-    let failed = |failure| Err(ApiError { api: Api::MaterialCount, failure });
+    let failed = |failure| Err(ApiError { step: Step::Call(Api::MaterialCount), failure });
     let result = match answer {
         Answer::Counts => Ok(PerKind::new(|kind| kind as u64)),
         Answer::Errcode(code) => failed(Failure::Api { code: ErrCode(code), message: "no".into() }),

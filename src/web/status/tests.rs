@@ -18,6 +18,7 @@ fn account(name: &str, display_name: &str) -> Account {
         display_name: display_name.into(),
         info_labels: Box::new([]),
         interval: Duration::from_secs(600),
+        collect: crate::config::Collect::default(),
         hold: Duration::from_secs(72 * 3_600),
         limits: Limits::default(),
         endpoint: Arc::new(Endpoint {

@@ -1,15 +1,21 @@
 //! The token of one account: when it is fetched, when it is kept. Fetches are few on purpose:
 //! each one is a call against a quota, and a loop of them has broken many an account.
 
+pub mod cloud;
+pub mod read;
+
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::time::Instant;
 
-use super::api::Api;
-use super::client::ApiClient;
-use super::error::ApiError;
 use crate::config::{Account, TokenSource};
 use crate::secret::{Secret, SecretError};
+use crate::upstream::Upstream;
+use crate::wechat::answer;
+use crate::wechat::api::Api;
+use crate::wechat::client::Request;
+use crate::wechat::error::{ApiError, Step};
 
 /// A stable token is renewed when so little of its life remains: from then on the platform hands
 /// out the next one while the old one still works (page of `getStableAccessToken`).
@@ -67,11 +73,11 @@ impl TokenState {
     }
 
     /// The token to poll with, fetched if needed.
-    pub(crate) async fn hold(&mut self, client: &ApiClient, account: &Account) -> Result<Secret, ApiError> {
+    pub(crate) async fn hold(&mut self, upstream: &Upstream, account: &Account) -> Result<Secret, ApiError> {
         match self.need(Instant::now()) {
             Need::Nothing(held) => Ok(held),
-            Need::Token => self.fetch(client, account).await,
-            Need::Renewal(held) => Ok(self.fetch(client, account).await.unwrap_or_else(|error| {
+            Need::Token => self.fetch(upstream, account).await,
+            Need::Renewal(held) => Ok(self.fetch(upstream, account).await.unwrap_or_else(|error| {
                 tracing::debug!(account = %account.name, %error, "token not renewed, the held one is still valid");
                 held
             })),
@@ -82,7 +88,7 @@ impl TokenState {
     /// most once in 5 minutes, so that two programs that fight over a token cost few calls.
     pub(crate) async fn replace(
         &mut self,
-        client: &ApiClient,
+        upstream: &Upstream,
         account: &Account,
         rejected: &Secret,
     ) -> Result<Option<Secret>, ApiError> {
@@ -92,16 +98,31 @@ impl TokenState {
         }
         self.replaced_at = Some(now);
         self.held = None;
-        let fetched = self.fetch(client, account).await?;
+        let fetched = self.fetch(upstream, account).await?;
         Ok(Some(fetched).filter(|value| value != rejected))
     }
 
-    async fn fetch(&mut self, client: &ApiClient, account: &Account) -> Result<Secret, ApiError> {
+    async fn fetch(&mut self, upstream: &Upstream, account: &Account) -> Result<Secret, ApiError> {
         self.tried_at = Some(Instant::now());
-        let TokenSource::StableToken { app_secret } = &account.token;
-        let unread = |error: SecretError| ApiError { api: Api::StableToken, failure: error.into() };
+        let TokenSource::StableToken { app_secret } = &account.token else {
+            return Err(ApiError { step: Step::Call(Api::StableToken), failure: answer::decode("not yet") });
+        };
+        let step = Step::Call(Api::StableToken);
+        let unread = |error: SecretError| ApiError { step, failure: error.into() };
         let secret = app_secret.read().await.map_err(unread)?;
-        let (value, life) = client.stable_token(&account.endpoint, &account.app_id, &secret).await?;
+        let body = json!({
+            "grant_type": "client_credential",
+            "appid": account.app_id.as_str(),
+            "secret": secret.expose(),
+        });
+        let request = Request {
+            endpoint: &account.endpoint,
+            api: Api::StableToken,
+            query: &[],
+            body: Some(&body),
+            secrets: &[&secret],
+        };
+        let (value, life) = upstream.client.call(request, answer::token).await?;
         self.refreshes += 1;
         let expires_at = Instant::now() + life.min(LONGEST_LIFE);
         self.held = Some(Held { value: value.clone(), expires_at });
