@@ -29,6 +29,7 @@ fn fleet(accounts: u64) -> Vec<Arc<Readings>> {
     (0..accounts)
         .map(|n| {
             let account = Account {
+                collect: wechat_material_exporter::config::Collect::default(),
                 name: AccountName::parse(&format!("brand-{n:06}")).expect("a name"),
                 app_id: AppId::parse(&format!("wx{n:016x}")).expect("an app id"),
                 display_name: format!("品牌 {n}").into(),
