@@ -126,7 +126,13 @@ async fn supervise(
         tokio::select! {
             () = stop.cancelled() => break,
             () = &mut late, if !late.is_elapsed() => ready.mark_ready(),
-            _ = parts.join_next() => bail!("a part of the exporter ended by itself"),
+            Some(ended) = parts.join_next() => {
+                ended.context("a part of the exporter panicked")?;
+                // Some parts see the stop before we do.
+                if !stop.is_cancelled() {
+                    bail!("a part of the exporter ended by itself");
+                }
+            }
         }
     }
     ready.mark_stopping();

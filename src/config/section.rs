@@ -213,8 +213,7 @@ impl<'r> Section<'r> {
         self.entries.sort_by(|(a, _), (b, _)| a.cmp(b));
         for (key, node) in &self.entries {
             let at = join(&self.path, key);
-            let from_variable = matches!(node, Node::Scalar(Scalar { form: Form::Variable, .. }));
-            let place = if from_variable { Place::Variable(variable(&at)) } else { Place::Key(at) };
+            let place = sole_variable(&at, node).map_or_else(|| Place::Key(at.clone()), Place::Variable);
             self.report.fault(&place, "unknown key", suggestion(key, &self.taken));
         }
     }
@@ -242,6 +241,18 @@ pub(super) fn refuse_duplicates(path: &str, entries: &mut Vec<(String, Node)>, r
     }
     let mut repeated = repeated.into_iter();
     entries.retain(|_| !repeated.next().unwrap_or(false));
+}
+
+/// A variable that gave the value at `path`, if variables gave all of it.
+fn sole_variable(path: &str, node: &Node) -> Option<String> {
+    match node {
+        Node::Scalar(Scalar { form: Form::Variable, .. }) => Some(variable(path)),
+        Node::Map(entries) => {
+            let names = entries.iter().map(|(key, node)| sole_variable(&join(path, key), node));
+            names.collect::<Option<Vec<_>>>()?.into_iter().next()
+        }
+        Node::Empty | Node::Scalar(_) | Node::List(_) => None,
+    }
 }
 
 /// The known key that was probably meant, or all of them.
