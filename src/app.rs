@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use axum::Router;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -88,8 +89,10 @@ impl App {
             let upstream = Arc::clone(&upstream);
             async move { poll_account(&upstream, visit).await }
         };
+        let (_senders, changes) = mpsc::channel(1);
         let scheduler = Scheduler::new(
             &self.config.accounts,
+            changes,
             self.config.api.max_in_flight,
             Clock::System,
             self.outlets,

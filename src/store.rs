@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
 use crate::clock::WallTime;
 use crate::config::{Account, AccountName, PerKind, PlatformName};
 use crate::wechat::class::{ErrCode, ErrorClass};
+use crate::wechat::collect::ApiQuota;
 
 /// The four counts of one answer, in items.
 pub type MaterialCounts = PerKind<u64>;
@@ -44,6 +46,28 @@ pub enum LastPoll {
     Failed(Failing),
 }
 
+/// What an optional collector brought last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OptionalReadings<T> {
+    /// The last good value, and when it was right.
+    pub last_good: Option<(T, WallTime)>,
+    /// How the last poll of this collector ended.
+    pub last_poll: LastPoll,
+}
+
+impl<T> Default for OptionalReadings<T> {
+    fn default() -> Self {
+        Self { last_good: None, last_poll: LastPoll::Pending }
+    }
+}
+
+impl<T> OptionalReadings<T> {
+    /// The last good value, unless it is older than `hold` at `now`.
+    pub fn held(&self, hold: Duration, now: WallTime) -> Option<&T> {
+        self.last_good.as_ref().filter(|(_, at)| now.since(*at) <= hold).map(|(value, _)| value)
+    }
+}
+
 /// Everything the pages show of one account. Immutable: a poll publishes a new one.
 #[derive(Clone, Debug)]
 pub struct Readings {
@@ -53,9 +77,13 @@ pub struct Readings {
     pub last_good: Option<LastGood>,
     /// How the last poll ended.
     pub last_poll: LastPoll,
-    /// When the next poll is due.
+    /// When material is polled next.
     pub next_poll: WallTime,
-    /// Polls that ended.
+    /// The number of drafts, if that is collected.
+    pub draft: Option<Box<OptionalReadings<u64>>>,
+    /// The daily quotas, if they are collected.
+    pub quota: Option<Box<OptionalReadings<Box<[ApiQuota]>>>>,
+    /// Polls of material that ended.
     pub polls: u64,
     /// Polls that failed, out of `polls`.
     pub failures: u64,
@@ -69,6 +97,8 @@ impl Readings {
     /// An account that was never polled and is due at `next_poll`.
     pub fn new(account: Arc<Account>, next_poll: WallTime) -> Self {
         Self {
+            draft: account.collect.draft.map(|_| Box::default()),
+            quota: account.collect.quota.map(|_| Box::default()),
             account,
             last_good: None,
             last_poll: LastPoll::Pending,

@@ -3,14 +3,10 @@
 use std::sync::Arc;
 
 use crate::config::Account;
-use crate::secret::Secret;
-use crate::store::MaterialCounts;
-use crate::token::TokenState;
+use crate::token::{Credential, TokenState, cloud};
 use crate::upstream::Upstream;
-use crate::wechat::answer;
-use crate::wechat::api::Api;
 use crate::wechat::class::ErrorClass;
-use crate::wechat::client::Request;
+use crate::wechat::collect::{Collected, Collector, collect};
 use crate::wechat::error::ApiError;
 
 /// What a visit needs.
@@ -20,6 +16,8 @@ pub struct Visit {
     pub account: Arc<Account>,
     /// Its token, lent for the visit.
     pub token: TokenState,
+    /// What to collect; not empty.
+    pub due: Vec<Collector>,
     /// Whether a failure ends the poll, or is tried again in a second or two.
     pub last_attempt: bool,
 }
@@ -29,61 +27,69 @@ pub struct Visit {
 pub struct PollReport {
     /// The token, returned.
     pub token: TokenState,
-    /// The counts, or why there are none.
-    pub result: Result<MaterialCounts, ApiError>,
-    /// Tokens fetched during the visit.
+    /// What each collector brought, or why it brought nothing. Those that are missing were not
+    /// asked, because of `token_error`.
+    pub outcomes: Vec<(Collector, Result<Collected, ApiError>)>,
+    /// Why there was no token.
+    pub token_error: Option<ApiError>,
+    /// Tokens obtained during the visit.
     pub refreshes: u64,
     /// Tokens refused on a data call during the visit.
     pub rejections: u64,
 }
 
-/// Visits an account: holds a token, asks for the counts, and on a refused token repeats once.
+/// Visits an account: holds a token, asks what is due, and on a refused token repeats once.
 pub async fn poll_account(upstream: &Upstream, visit: Visit) -> PollReport {
-    let Visit { account, mut token, last_attempt } = visit;
-    let mut rejections = 0;
-    let result = ask(upstream, &account, &mut token, &mut rejections).await;
-    if let Err(error) = &result
-        && last_attempt
-        && error.failed_to_connect()
-    {
+    let Visit { account, token, due, last_attempt } = visit;
+    let mut round = Round { upstream, account: &account, token, outcomes: Vec::new(), rejections: 0 };
+    let token_error = round.collect(&due).await.err();
+    let Round { mut token, outcomes, rejections, .. } = round;
+    let errors = outcomes.iter().filter_map(|(_, result)| result.as_ref().err()).chain(&token_error);
+    if last_attempt && errors.into_iter().any(ApiError::failed_to_connect) {
         upstream.client.poll_failed_to_connect(&account.endpoint);
     }
     let refreshes = token.take_refreshes();
-    PollReport { token, result, refreshes, rejections }
+    PollReport { token, outcomes, token_error, refreshes, rejections }
 }
 
-async fn ask(
-    upstream: &Upstream,
-    account: &Account,
-    token: &mut TokenState,
-    rejections: &mut u64,
-) -> Result<MaterialCounts, ApiError> {
-    let held = token.hold(upstream, account).await?;
-    let error = match material_counts(upstream, account, &held).await {
-        Err(error) if error.class() == ErrorClass::Token => error,
-        result => return result,
-    };
-    *rejections += 1;
-    // A repeat with the same token would be refused again: it needs another one.
-    let Some(other) = token.replace(upstream, account, &held).await? else { return Err(error) };
-    let result = material_counts(upstream, account, &other).await;
-    if result.as_ref().is_err_and(|error| error.class() == ErrorClass::Token) {
-        *rejections += 1;
+struct Round<'a> {
+    upstream: &'a Upstream,
+    account: &'a Account,
+    token: TokenState,
+    outcomes: Vec<(Collector, Result<Collected, ApiError>)>,
+    rejections: u64,
+}
+
+impl Round<'_> {
+    /// An error is one of the token: it concerns all collectors.
+    async fn collect(&mut self, due: &[Collector]) -> Result<(), ApiError> {
+        let mut credential = self.token.hold(self.upstream, self.account).await?;
+        let mut may_repeat = true;
+        for &collector in due {
+            let mut result = self.ask(collector, &credential).await;
+            if may_repeat && is_refused(&result) {
+                may_repeat = false;
+                // A repeat with the same token would be refused again: it needs another one.
+                if let Some(other) = self.token.replace(self.upstream, self.account, &credential).await? {
+                    credential = other;
+                    result = self.ask(collector, &credential).await;
+                }
+            }
+            self.outcomes.push((collector, result));
+        }
+        Ok(())
     }
-    result
+
+    async fn ask(&mut self, collector: Collector, credential: &Credential) -> Result<Collected, ApiError> {
+        let result = collect(&self.upstream.client, self.account, collector, credential).await;
+        self.rejections += u64::from(is_refused(&result));
+        if self.account.token.is_cloud() {
+            return result.map_err(|error| cloud::explain(error, self.upstream.started.elapsed()));
+        }
+        result
+    }
 }
 
-async fn material_counts(
-    upstream: &Upstream,
-    account: &Account,
-    token: &Secret,
-) -> Result<MaterialCounts, ApiError> {
-    let request = Request {
-        endpoint: &account.endpoint,
-        api: Api::MaterialCount,
-        query: &[("access_token", token.expose())],
-        body: None,
-        secrets: &[token],
-    };
-    upstream.client.call(request, |object| answer::material_counts(&object)).await
+fn is_refused(result: &Result<Collected, ApiError>) -> bool {
+    result.as_ref().is_err_and(|error| error.class() == ErrorClass::Token)
 }

@@ -2,10 +2,12 @@
 //! publishes readings, and sets the next deadline. No account is ever polled twice at once,
 //! because its state is either here or with its poll.
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::sync::Arc;
 
+use tokio::sync::mpsc;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -14,10 +16,13 @@ use super::account::{PollReport, Visit};
 use super::schedule::{AccountKey, Lane, Schedule};
 use super::state::{AccountState, Ended, Moment, Next};
 use crate::clock::Clock;
-use crate::config::Account;
+use crate::config::{Account, AccountName};
 use crate::metrics::own::ExporterMetrics;
-use crate::store::{LastPoll, Readings, Store};
+use crate::platform::FleetChange;
+use crate::store::{LastPoll, Store};
 use crate::web::ready::Readiness;
+use crate::wechat::class::ErrorClass;
+use crate::wechat::collect::Collector;
 
 /// Where the scheduler leaves what it learns.
 #[derive(Clone, Debug)]
@@ -37,15 +42,18 @@ pub struct Scheduler<P> {
     clock: Clock,
     outlets: Outlets,
     max_in_flight: usize,
+    changes: mpsc::Receiver<FleetChange>,
     schedule: Schedule,
     accounts: HashMap<AccountKey, AccountState>,
     running: JoinSet<PollReport>,
     /// Which account a running poll belongs to, and the lane it came from.
     visits: HashMap<Id, (AccountKey, Lane)>,
-    /// How many of them came from [`Lane::Unreachable`].
+    /// Accounts that are being visited, and whether they went meanwhile.
+    visited: HashMap<AccountKey, bool>,
+    /// How many visits came from [`Lane::Unreachable`].
     unreachable: usize,
-    /// Accounts whose first poll has not ended.
-    pending: usize,
+    /// Listed accounts whose first poll has not ended.
+    pending: HashSet<AccountKey>,
 }
 
 impl<P, F> Scheduler<P>
@@ -53,10 +61,11 @@ where
     P: Fn(Visit) -> F,
     F: Future<Output = PollReport> + Send + 'static,
 {
-    /// A scheduler of `accounts`, all due at once. Their empty readings are published, so that
-    /// their counters are on the first page.
+    /// A scheduler of `accounts`, all due at once, and of those that come by `changes`. Their empty
+    /// readings are published, so that their counters are on the first page.
     pub fn new(
         accounts: &[Arc<Account>],
+        changes: mpsc::Receiver<FleetChange>,
         max_in_flight: usize,
         clock: Clock,
         outlets: Outlets,
@@ -67,32 +76,32 @@ where
             clock,
             outlets,
             max_in_flight: max_in_flight.max(1),
+            changes,
             schedule: Schedule::default(),
             accounts: HashMap::with_capacity(accounts.len()),
             running: JoinSet::new(),
             visits: HashMap::new(),
+            visited: HashMap::new(),
             unreachable: 0,
-            pending: accounts.len(),
+            pending: HashSet::with_capacity(accounts.len()),
         };
-        let now = scheduler.now();
         for account in accounts {
-            let key = AccountKey::new(account.name.clone());
-            let state = AccountState::new(Arc::clone(account), &key, now);
-            scheduler.outlets.store.publish(state.readings.clone());
-            scheduler.schedule.set(key.clone(), Lane::Open, now.instant);
-            scheduler.accounts.insert(key, state);
+            scheduler.pending.insert(AccountKey::new(account.name.clone()));
+            scheduler.set(Arc::clone(account));
         }
         scheduler
     }
 
     /// Polls until `stop`, then waits for the polls that run. A caller that cannot wait drops it.
     pub async fn run(mut self, stop: CancellationToken) {
+        self.tell_ready();
         while !stop.is_cancelled() {
             self.start_due();
             let wake_at = self.wake_at();
             tokio::select! {
                 () = stop.cancelled() => {}
                 Some(ended) = self.running.join_next_with_id() => self.take(ended),
+                Some(change) = self.changes.recv() => self.change(change),
                 () = sleep_until(wake_at.unwrap_or_else(Instant::now)), if wake_at.is_some() => {}
             }
         }
@@ -103,6 +112,52 @@ where
 
     fn now(&self) -> Moment {
         Moment { instant: Instant::now(), wall: self.clock.now() }
+    }
+
+    fn tell_ready(&self) {
+        if self.pending.is_empty() {
+            self.outlets.ready.mark_ready();
+        }
+    }
+
+    fn change(&mut self, change: FleetChange) {
+        match change {
+            FleetChange::Set(account) => self.set(account),
+            FleetChange::Gone(name) => self.remove(AccountKey::new(name)),
+        }
+    }
+
+    /// A new account is due at once; a known one keeps all that is known of it.
+    fn set(&mut self, account: Arc<Account>) {
+        let key = AccountKey::new(account.name.clone());
+        let now = self.now();
+        if let Some(gone) = self.visited.get_mut(&key) {
+            *gone = false;
+        }
+        let state = match self.accounts.entry(key.clone()) {
+            Entry::Occupied(known) => {
+                let state = known.into_mut();
+                state.configure(account, now.instant);
+                state
+            }
+            Entry::Vacant(free) => free.insert(AccountState::new(account, now)),
+        };
+        self.outlets.store.publish(state.readings.clone());
+        if let Some(due) = state.due()
+            && !self.visited.contains_key(&key)
+        {
+            self.schedule.set(key, Lane::Open, due);
+        }
+    }
+
+    fn remove(&mut self, key: AccountKey) {
+        self.outlets.store.forget(key.name());
+        self.schedule.remove(&key);
+        // A visit that runs keeps the state until it is back: the account may return sooner.
+        match self.visited.get_mut(&key) {
+            Some(gone) => *gone = true,
+            None => _ = self.accounts.remove(&key),
+        }
     }
 
     /// Whether one more poll of this lane may start. Unreachable accounts take at most half of
@@ -132,6 +187,7 @@ where
         let Some(state) = self.accounts.get_mut(&key) else { return };
         let visit = (self.poll)(state.visit(now));
         let id = self.running.spawn(visit).id();
+        self.visited.insert(key.clone(), false);
         self.visits.insert(id, (key, lane));
         self.unreachable += usize::from(lane == Lane::Unreachable);
     }
@@ -154,47 +210,55 @@ where
         let now = self.now();
         let Some((key, lane)) = self.visits.remove(&id) else { return };
         self.unreachable -= usize::from(lane == Lane::Unreachable);
+        if self.visited.remove(&key) == Some(true) {
+            self.accounts.remove(&key);
+        }
         let Some(state) = self.accounts.get_mut(&key) else { return };
-        let (next, error) = if let Ok((_, report)) = ended {
-            let error = report.result.as_ref().err().map(ToString::to_string);
-            (state.report(report, now), error)
-        } else {
-            (state.panicked(now), Some("the poll panicked, its token is lost".to_owned()))
+        let next = match ended {
+            Ok((_, report)) => state.report(report, now),
+            Err(_) => state.panicked(now),
         };
-        self.follow_up(key, next, error.as_deref().unwrap_or_default(), now);
+        if let Some(next) = next {
+            self.follow_up(key, next, now.instant);
+        }
     }
 
-    fn follow_up(&mut self, key: AccountKey, next: Next, error: &str, now: Moment) {
-        if let Some(ended) = next.ended
+    fn follow_up(&mut self, key: AccountKey, next: Next, now: Instant) {
+        for ended in &next.ended {
+            log_change(key.name(), ended);
+            if ended.collector == Collector::Material {
+                self.outlets.metrics.poll_ended(now - ended.began, class(&ended.now));
+                self.pending.remove(&key);
+            }
+        }
+        if !next.ended.is_empty()
             && let Some(state) = self.accounts.get(&key)
         {
-            self.outlets.metrics.poll_ended(now.instant - ended.began, ended.failed);
-            log_change(&state.readings, &ended, error);
             self.outlets.store.publish(state.readings.clone());
-            if ended.before == LastPoll::Pending {
-                self.pending -= 1;
-            }
-            if self.pending == 0 {
-                self.outlets.ready.mark_ready();
-            }
+            self.tell_ready();
         }
         self.schedule.set(key, next.lane, next.at);
     }
 }
 
-/// One line when an account begins to fail, fails in another way, or recovers; none while it
-/// stays as it was.
-fn log_change(readings: &Readings, ended: &Ended, error: &str) {
-    let account = &readings.account;
-    let before = match &ended.before {
+fn class(poll: &LastPoll) -> Option<ErrorClass> {
+    match poll {
         LastPoll::Failed(failing) => Some(failing.class),
         LastPoll::Pending | LastPoll::Succeeded => None,
-    };
-    match &readings.last_poll {
-        LastPoll::Failed(failing) if before != Some(failing.class) => {
+    }
+}
+
+/// One line when a collector of an account begins to fail, fails in another way, or recovers; none
+/// while it stays as it was, and none for an account whose platform has its own line.
+fn log_change(account: &AccountName, ended: &Ended) {
+    let collector = ended.collector.label();
+    match (&ended.now, class(&ended.before)) {
+        (LastPoll::Failed(failing), before) if before != Some(failing.class) => {
+            let Some(error) = &ended.error else { return };
             let row = failing.class.row();
             tracing::warn!(
-                account = %account.name,
+                %account,
+                collector,
                 class = row.label,
                 errcode = failing.errcode.map(|code| code.0),
                 error,
@@ -202,10 +266,8 @@ fn log_change(readings: &Readings, ended: &Ended, error: &str) {
                 "account failing: {}", row.summary.en
             );
         }
-        LastPoll::Succeeded if before.is_some() => {
-            tracing::info!(account = %account.name, "account recovered");
-        }
-        _ => tracing::debug!(account = %account.name, polls = readings.polls, "poll ended"),
+        (LastPoll::Succeeded, Some(_)) => tracing::info!(%account, collector, "account recovered"),
+        _ => tracing::debug!(%account, collector, "poll ended"),
     }
 }
 

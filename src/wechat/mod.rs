@@ -5,6 +5,7 @@ pub(crate) mod answer;
 pub mod api;
 pub mod class;
 pub mod client;
+pub mod collect;
 pub mod error;
 mod hosts;
 mod pacer;

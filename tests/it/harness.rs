@@ -16,6 +16,8 @@ use wechat_material_exporter::token::TokenState;
 use wechat_material_exporter::token::read::Reader;
 use wechat_material_exporter::upstream::Upstream;
 use wechat_material_exporter::wechat::client::ApiClient;
+use wechat_material_exporter::wechat::collect::{Collected, Collector};
+use wechat_material_exporter::wechat::error::ApiError;
 
 /// The secret of [`account`].
 pub(crate) const APP_SECRET: &str = "0123456789abcdef-canary-secret";
@@ -72,9 +74,24 @@ impl Poller {
 
     pub(crate) async fn poll(&mut self) -> PollReport {
         let token = self.token.take().unwrap();
-        let visit = Visit { account: Arc::clone(&self.account), token, last_attempt: true };
+        let due = Collector::ALL.into_iter().filter(|collector| match collector {
+            Collector::Material => true,
+            Collector::Draft => self.account.collect.draft.is_some(),
+            Collector::Quota => self.account.collect.quota.is_some(),
+        });
+        let visit =
+            Visit { account: Arc::clone(&self.account), token, due: due.collect(), last_attempt: true };
         let mut report = poll_account(&self.upstream, visit).await;
         self.token = Some(std::mem::take(&mut report.token));
         report
+    }
+}
+
+/// What the poll of material came to.
+pub(crate) fn outcome(report: &PollReport) -> Result<&Collected, &ApiError> {
+    match (report.outcomes.first(), &report.token_error) {
+        (Some((Collector::Material, result)), _) => result.as_ref(),
+        (None, Some(error)) => Err(error),
+        other => panic!("{other:?}"),
     }
 }

@@ -8,10 +8,11 @@ use tokio::net::TcpListener;
 use wechat_material_exporter::config::{BaseUrl, Endpoint, Kind, TokenSource};
 use wechat_material_exporter::poll::account::PollReport;
 use wechat_material_exporter::secret::{Secret, SecretSource};
+use wechat_material_exporter::wechat::collect::Collected;
 use wiremock::matchers::{any, body_json, header, method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use crate::harness::{APP_SECRET, Poller, account, api_config};
+use crate::harness::{APP_SECRET, Poller, account, api_config, outcome};
 
 const TOKEN_PATH: &str = "/cgi-bin/stable_token";
 const COUNT_PATH: &str = "/cgi-bin/material/get_materialcount";
@@ -37,13 +38,13 @@ async fn serve_counts(server: &MockServer, answer: ResponseTemplate) {
 }
 
 fn counts(report: &PollReport) -> [u64; 4] {
-    let counts = report.result.as_ref().unwrap();
+    let Ok(Collected::Material(counts)) = outcome(report) else { panic!("{report:?}") };
     Kind::ALL.map(|kind| counts[kind])
 }
 
 /// Class, errcode and text of a failed poll.
 fn failure(report: &PollReport) -> (&'static str, Option<i64>, String) {
-    let error = report.result.as_ref().unwrap_err();
+    let error = outcome(report).unwrap_err();
     (error.class().label(), error.errcode().map(|code| code.0), error.to_string())
 }
 
@@ -243,7 +244,7 @@ async fn no_connection_is_a_network_failure() {
     let plain_http = rude_server(b"HTTP/1.1 200 OK\r\n\r\n").await.replace("http://", "https://");
     for url in [closed.as_str(), "http://no-such-host.invalid", &plain_http] {
         let report = Poller::new(account(url), &api_config()).poll().await;
-        assert!(report.result.as_ref().unwrap_err().failed_to_connect(), "{report:?}");
+        assert!(outcome(&report).unwrap_err().failed_to_connect(), "{report:?}");
         assert_eq!(failure(&report).0, "network");
     }
 }
@@ -332,7 +333,7 @@ async fn the_fallback_host_is_used_after_three_polls_without_a_connection() {
     });
     let mut poller = Poller::new(account, &api_config());
     for _ in 0..3 {
-        assert!(poller.poll().await.result.unwrap_err().failed_to_connect());
+        assert!(outcome(&poller.poll().await).unwrap_err().failed_to_connect());
     }
     assert_eq!(counts(&poller.poll().await), [5, 3, 10, 7]);
 }

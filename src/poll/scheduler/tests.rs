@@ -5,9 +5,11 @@ use super::*;
 use crate::clock::WallTime;
 use crate::config::{AccountName, AppId, BaseUrl, Endpoint, Limits, PerKind, TokenSource};
 use crate::secret::{Secret, SecretSource};
+use crate::store::Readings;
 use crate::web::ready::{Readiness, ReadyState};
 use crate::wechat::api::Api;
 use crate::wechat::class::ErrCode;
+use crate::wechat::collect::Collected;
 use crate::wechat::error::{ApiError, Failure, Step};
 
 const INTERVAL: Duration = Duration::from_secs(600);
@@ -70,7 +72,8 @@ impl Fleet {
         let outlets = Outlets { store: Arc::default(), metrics: new_metrics(), ready: Readiness::default() };
         let wall = WallTime::from_millis(1_795_435_200_000);
         let clock = Clock::Anchored { wall, since: start };
-        let scheduler = Scheduler::new(&accounts, max_in_flight, clock, outlets.clone(), poll);
+        let scheduler =
+            Scheduler::new(&accounts, mpsc::channel(1).1, max_in_flight, clock, outlets.clone(), poll);
         let stop = CancellationToken::new();
         let mut running = JoinSet::new();
         running.spawn(scheduler.run(stop.clone()));
@@ -100,12 +103,13 @@ fn new_metrics() -> Arc<ExporterMetrics> {
 fn report(visit: Visit, answer: Answer) -> PollReport {
     let failed = |failure| Err(ApiError { step: Step::Call(Api::MaterialCount), failure });
     let result = match answer {
-        Answer::Counts => Ok(PerKind::new(|kind| kind as u64)),
+        Answer::Counts => Ok(Collected::Material(PerKind::new(|kind| kind as u64))),
         Answer::Errcode(code) => failed(Failure::Api { code: ErrCode(code), message: "no".into() }),
         Answer::Unreachable => failed(Failure::Connect("refused".into())),
         Answer::Panic => panic!("a poll that panics"),
     };
-    PollReport { token: visit.token, result, refreshes: 0, rejections: 0 }
+    let outcomes = vec![(Collector::Material, result)];
+    PollReport { token: visit.token, outcomes, token_error: None, refreshes: 0, rejections: 0 }
 }
 
 fn gaps(visits: &[(String, f64)]) -> Vec<f64> {
