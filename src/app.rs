@@ -151,7 +151,14 @@ fn web_state(config: &Config, outlets: &Outlets, telemetry_path: TelemetryPath) 
     let info_labels = config.info_labels.clone();
     let renderings = Renderings::new(move |format, encoding| {
         let readings = store.snapshot();
-        let page = Page { readings: &readings, info_labels: &info_labels, now: clock.now(), own: &own };
+        let platforms = store.platforms();
+        let page = Page {
+            readings: &readings,
+            platforms: &platforms,
+            info_labels: &info_labels,
+            now: clock.now(),
+            own: &own,
+        };
         page::render(&page, format, encoding)
     });
     let metrics = Arc::clone(&outlets.metrics);

@@ -1,6 +1,9 @@
 //! The one table of metric families: name, type, labels, help, and when a family has series.
 //! Pages, `docs/metrics.md` and tests read it; no name or help stands anywhere else.
 
+pub(crate) mod account;
+pub(crate) mod exporter;
+
 use std::fmt::Write as _;
 
 /// What the values of a family mean.
@@ -61,189 +64,32 @@ const ALWAYS: &str = "always";
 const HELD: &str = "from the first success until `hold` has passed without another";
 const LINUX: &str = "on Linux";
 
-pub(crate) const ITEMS: Family = gauge(
-    "wechat_material_items",
-    &["account", "kind"],
-    HELD,
-    "Permanent materials of this kind in the account, in items, as get_materialcount last told; \
-     cached, its age follows from wechat_account_last_success_timestamp_seconds.",
-);
-
-pub(crate) const LIMIT_ITEMS: Family = gauge(
-    "wechat_material_limit_items",
-    &["account", "kind"],
-    ALWAYS,
-    "Most permanent materials of this kind that the account can hold, in items; a setting.",
-);
-
-pub(crate) const USAGE_RATIO: Family = gauge(
-    "wechat_material_usage_ratio",
-    &["account", "kind"],
-    HELD,
-    "Permanent materials of this kind divided by their limit: 1 is full, more is possible; \
-     cached, its age follows from wechat_account_last_success_timestamp_seconds.",
-);
-
-pub(crate) const POOL_LIMIT_ITEMS: Family = gauge(
-    "wechat_material_pool_limit_items",
-    &["account", "pool"],
-    "with `limits.pooled`",
-    "Most permanent materials that the two kinds of this pool can hold together, in items; a setting.",
-);
-
-pub(crate) const POOL_USAGE_RATIO: Family = gauge(
-    "wechat_material_pool_usage_ratio",
-    &["account", "pool"],
-    "with `limits.pooled`, while `wechat_material_items` is there",
-    "Permanent materials of the two kinds of this pool divided by their common limit: 1 is full, more is \
-     possible; cached, its age follows from wechat_account_last_success_timestamp_seconds.",
-);
-
-pub(crate) const INFO: Family = gauge(
-    "wechat_account_info",
-    &["account", "app_id", "display_name", "source", "platform"],
-    ALWAYS,
-    "What the configuration says of the account, as labels; the value is 1 and has no unit.",
-);
-
-pub(crate) const UP: Family = gauge(
-    "wechat_account_up",
-    &["account"],
-    "once the first poll has ended",
-    "Whether the last poll of the account succeeded, 1 or 0; cached until the next poll, \
-     the last success was at wechat_account_last_success_timestamp_seconds.",
-);
-
-pub(crate) const FAILING: Family = gauge(
-    "wechat_account_failing",
-    &["account", "class", "errcode"],
-    "while the last poll failed; `errcode` is empty when the failure has none",
-    "Why the last poll of the account failed; the value is 1 and has no unit; cached until the next poll, \
-     the last success was at wechat_account_last_success_timestamp_seconds.",
-);
-
-pub(crate) const LAST_SUCCESS: Family = gauge(
-    "wechat_account_last_success_timestamp_seconds",
-    &["account"],
-    "from the first success on, also after `hold`",
-    "When the last successful poll of the account ended, in seconds since the Unix epoch: \
-     all cached counts of the account are of that moment.",
-);
-
-pub(crate) const NEXT_POLL: Family = gauge(
-    "wechat_account_next_poll_timestamp_seconds",
-    &["account"],
-    ALWAYS,
-    "When the next poll of the account is due, in seconds since the Unix epoch; \
-     further off than the interval while failures hold it back.",
-);
-
-pub(crate) const POLL_INTERVAL: Family = gauge(
-    "wechat_account_poll_interval_seconds",
-    &["account"],
-    ALWAYS,
-    "Time between two polls of the account, in seconds; a setting.",
-);
-
-pub(crate) const POLLS: Family = counter(
-    "wechat_account_polls_total",
-    &["account"],
-    "Polls of the account that ended, well or not, in polls since the exporter started.",
-);
-
-pub(crate) const POLL_FAILURES: Family = counter(
-    "wechat_account_poll_failures_total",
-    &["account"],
-    "Polls of the account that failed, in polls since the exporter started.",
-);
-
-pub(crate) const TOKEN_REFRESHES: Family = counter(
-    "wechat_account_token_refreshes_total",
-    &["account"],
-    "Access tokens obtained for the account, in tokens since the exporter started.",
-);
-
-pub(crate) const TOKEN_REJECTIONS: Family = counter(
-    "wechat_account_token_rejections_total",
-    &["account"],
-    "Access tokens of the account that a data call refused, in tokens since the exporter started.",
-);
-
-pub(crate) const ACCOUNTS_CONFIGURED: Family = gauge(
-    "wechat_exporter_accounts_configured",
-    &[],
-    ALWAYS,
-    "Accounts that the configuration lists, in accounts.",
-);
-
-pub(crate) const ACCOUNTS_OWNED: Family = gauge(
-    "wechat_exporter_accounts_owned",
-    &[],
-    ALWAYS,
-    "Listed accounts that this process polls, in accounts.",
-);
-
-pub(crate) const API_REQUEST_DURATION: Family = histogram(
-    "wechat_exporter_api_request_duration_seconds",
-    &["api"],
-    "Time from the start of an API request to the last byte of its answer or its failure, in seconds.",
-);
-
-pub(crate) const API_REQUESTS: Family = counter(
-    "wechat_exporter_api_requests_total",
-    &["api"],
-    "API requests that ended, well or not, in requests.",
-);
-
-pub(crate) const BUILD_INFO: Family = gauge(
-    "wechat_exporter_build_info",
-    &["revision", "version"],
-    ALWAYS,
-    "Version and source revision of the running exporter, as labels; the value is 1 and has no unit.",
-);
-
-pub(crate) const EXPORTER_POLL_DURATION: Family = histogram(
-    "wechat_exporter_poll_duration_seconds",
-    &[],
-    "Time that one poll of an account took, token request included, in seconds.",
-);
-
-pub(crate) const EXPORTER_POLL_FAILURES: Family = counter(
-    "wechat_exporter_poll_failures_total",
-    &["class"],
-    "Failed polls of all accounts by class of the failure, in polls.",
-);
-
-pub(crate) const POLLS_IN_FLIGHT: Family =
-    gauge("wechat_exporter_polls_in_flight", &[], ALWAYS, "Polls that are running now, in polls.");
-
-pub(crate) const SCHEDULER_LAG: Family = gauge(
-    "wechat_exporter_scheduler_lag_seconds",
-    &[],
-    ALWAYS,
-    "How far the poll that waits longest is behind its due time, in seconds.",
-);
-
-pub(crate) const SCRAPES: Family =
-    counter("wechat_exporter_scrapes_total", &[], "Requests for the metrics page, in requests.");
-
-/// The families of each account, in the order of the page.
-pub const ACCOUNT_FAMILIES: [Family; 15] = [
-    ITEMS,
-    LIMIT_ITEMS,
-    USAGE_RATIO,
-    POOL_LIMIT_ITEMS,
-    POOL_USAGE_RATIO,
-    INFO,
-    UP,
-    FAILING,
-    LAST_SUCCESS,
-    NEXT_POLL,
-    POLL_INTERVAL,
-    POLLS,
-    POLL_FAILURES,
-    TOKEN_REFRESHES,
-    TOKEN_REJECTIONS,
+/// The families of accounts and platforms, in the order of the page.
+pub const ACCOUNT_FAMILIES: [Family; 24] = [
+    account::ITEMS,
+    account::LIMIT_ITEMS,
+    account::USAGE_RATIO,
+    account::POOL_LIMIT_ITEMS,
+    account::POOL_USAGE_RATIO,
+    account::INFO,
+    account::UP,
+    account::FAILING,
+    account::LAST_SUCCESS,
+    account::NEXT_POLL,
+    account::POLL_INTERVAL,
+    account::POLLS,
+    account::POLL_FAILURES,
+    account::TOKEN_REFRESHES,
+    account::TOKEN_REJECTIONS,
+    account::DRAFTS,
+    account::QUOTA_LIMIT,
+    account::QUOTA_USED,
+    account::QUOTA_REMAINING,
+    account::COLLECTOR_LAST_SUCCESS,
+    account::COLLECTOR_FAILING,
+    account::PLATFORM_AUTHORIZERS,
+    account::PLATFORM_UP,
+    account::PLATFORM_FAILING,
 ];
 
 /// The families about the exporter itself, in the order of the page, which is that of the names.
@@ -256,16 +102,16 @@ pub const EXPORTER_FAMILIES: [Family; 17] = [
     process_gauge("process_start_time_seconds", "Start time of the process since unix epoch in seconds."),
     process_gauge("process_threads", "Number of OS threads in the process."),
     process_gauge("process_virtual_memory_bytes", "Virtual memory size in bytes."),
-    ACCOUNTS_CONFIGURED,
-    ACCOUNTS_OWNED,
-    API_REQUEST_DURATION,
-    API_REQUESTS,
-    BUILD_INFO,
-    EXPORTER_POLL_DURATION,
-    EXPORTER_POLL_FAILURES,
-    POLLS_IN_FLIGHT,
-    SCHEDULER_LAG,
-    SCRAPES,
+    exporter::ACCOUNTS_CONFIGURED,
+    exporter::ACCOUNTS_OWNED,
+    exporter::API_REQUEST_DURATION,
+    exporter::API_REQUESTS,
+    exporter::BUILD_INFO,
+    exporter::EXPORTER_POLL_DURATION,
+    exporter::EXPORTER_POLL_FAILURES,
+    exporter::POLLS_IN_FLIGHT,
+    exporter::SCHEDULER_LAG,
+    exporter::SCRAPES,
 ];
 
 const fn process_gauge(name: &'static str, help: &'static str) -> Family {

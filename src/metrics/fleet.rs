@@ -4,10 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::WallTime;
-use crate::config::{Account, AccountName, AppId, BaseUrl, Endpoint, Kind, Limits, PerKind, TokenSource};
+use crate::config::{
+    Account, AccountName, AppId, BaseUrl, Collect, Endpoint, Kind, Limits, PerKind, PlatformName, TokenSource,
+};
 use crate::secret::{Secret, SecretSource};
-use crate::store::{Failing, LastGood, LastPoll, Readings};
+use crate::store::{Failing, LastGood, LastPoll, OptionalReadings, PlatformReadings, Readings};
+use crate::wechat::api::Api;
 use crate::wechat::class::{ErrCode, ErrorClass};
+use crate::wechat::collect::{ApiQuota, QuotaLimit};
 
 /// The moment of the tests' pages.
 pub(super) const NOW: WallTime = WallTime::from_millis(1_790_000_000_250);
@@ -24,7 +28,7 @@ pub(super) fn account(name: &str) -> Account {
         display_name: "".into(),
         info_labels: Box::default(),
         interval: INTERVAL,
-        collect: crate::config::Collect::default(),
+        collect: Collect::default(),
         hold: HOLD,
         limits: Limits::default(),
         endpoint: Arc::new(Endpoint { base_url, fallback: None, proxy: None }),
@@ -48,6 +52,37 @@ pub(super) fn succeeded(account: Account, age: Duration) -> Readings {
         token_refreshes: 1,
         ..pending(account)
     }
+}
+
+/// The same account with drafts that were counted and quotas that could not be asked.
+pub(super) fn with_optional(readings: Readings) -> Readings {
+    let at = WallTime::from_millis(NOW.millis() - 90_000);
+    let draft = OptionalReadings { last_good: Some((12, at)), last_poll: LastPoll::Succeeded };
+    let quotas = [
+        ApiQuota {
+            api: Api::MaterialCount,
+            limit: Some(QuotaLimit { calls: 1_000, remaining: 856 }),
+            used: 144,
+        },
+        ApiQuota { api: Api::DraftCount, limit: None, used: 24 },
+    ];
+    let failing = Failing { class: ErrorClass::Request, errcode: Some(ErrCode(76022)), seen_ip: None };
+    let quota =
+        OptionalReadings { last_good: Some((quotas.into(), at)), last_poll: LastPoll::Failed(failing) };
+    Readings { draft: Some(Box::new(draft)), quota: Some(Box::new(quota)), ..readings }
+}
+
+/// Two third-party platforms: one at work, one parked from the start.
+pub(super) fn platforms() -> Vec<Arc<PlatformReadings>> {
+    let failing = Failing { class: ErrorClass::Ip, errcode: Some(ErrCode(61004)), seen_ip: None };
+    let platform = |name, last_call, authorizers| {
+        let name = PlatformName::parse(name).unwrap();
+        Arc::new(PlatformReadings { name, last_call, authorizers })
+    };
+    vec![
+        platform("agency", LastPoll::Succeeded, Some([240, 31, 2, 0, 1])),
+        platform("parked", LastPoll::Failed(failing), None),
+    ]
 }
 
 /// The same readings after one more poll, which failed.

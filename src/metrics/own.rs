@@ -8,7 +8,7 @@ use prometheus::{
     Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
 };
 
-use super::family::{self, Family};
+use super::family::{Family, exporter};
 use crate::wechat::api::Api;
 use crate::wechat::class::{CLASSES, ErrorClass};
 
@@ -38,24 +38,26 @@ impl ExporterMetrics {
     /// All metrics at 0. Fails only if the table of families breaks a rule of the crate, so never
     /// depending on input.
     pub fn new() -> prometheus::Result<Self> {
-        let poll_failures =
-            IntCounterVec::new(opts(&family::EXPORTER_POLL_FAILURES), family::EXPORTER_POLL_FAILURES.labels)?;
-        let api_requests = IntCounterVec::new(opts(&family::API_REQUESTS), family::API_REQUESTS.labels)?;
+        let poll_failures = IntCounterVec::new(
+            opts(&exporter::EXPORTER_POLL_FAILURES),
+            exporter::EXPORTER_POLL_FAILURES.labels,
+        )?;
+        let api_requests = IntCounterVec::new(opts(&exporter::API_REQUESTS), exporter::API_REQUESTS.labels)?;
         let api_request_duration = HistogramVec::new(
-            duration_opts(&family::API_REQUEST_DURATION),
-            family::API_REQUEST_DURATION.labels,
+            duration_opts(&exporter::API_REQUEST_DURATION),
+            exporter::API_REQUEST_DURATION.labels,
         )?;
         let metrics = Self {
             registry: Registry::new(),
-            accounts_configured: IntGauge::with_opts(opts(&family::ACCOUNTS_CONFIGURED))?,
-            accounts_owned: IntGauge::with_opts(opts(&family::ACCOUNTS_OWNED))?,
-            polls_in_flight: IntGauge::with_opts(opts(&family::POLLS_IN_FLIGHT))?,
-            poll_duration: Histogram::with_opts(duration_opts(&family::EXPORTER_POLL_DURATION))?,
+            accounts_configured: IntGauge::with_opts(opts(&exporter::ACCOUNTS_CONFIGURED))?,
+            accounts_owned: IntGauge::with_opts(opts(&exporter::ACCOUNTS_OWNED))?,
+            polls_in_flight: IntGauge::with_opts(opts(&exporter::POLLS_IN_FLIGHT))?,
+            poll_duration: Histogram::with_opts(duration_opts(&exporter::EXPORTER_POLL_DURATION))?,
             poll_failures: CLASSES.map(|row| poll_failures.with_label_values(&[row.label])),
             api_requests: Api::ALL.map(|api| api_requests.with_label_values(&[api.label()])),
             api_request_duration: Api::ALL.map(|api| api_request_duration.with_label_values(&[api.label()])),
-            scheduler_lag: Gauge::with_opts(opts(&family::SCHEDULER_LAG))?,
-            scrapes: IntCounter::with_opts(opts(&family::SCRAPES))?,
+            scheduler_lag: Gauge::with_opts(opts(&exporter::SCHEDULER_LAG))?,
+            scrapes: IntCounter::with_opts(opts(&exporter::SCRAPES))?,
         };
         let registry = &metrics.registry;
         registry.register(Box::new(build_info()?))?;
@@ -119,7 +121,7 @@ fn gauge_value(number: usize) -> i64 {
 }
 
 fn build_info() -> prometheus::Result<IntGauge> {
-    let opts = opts(&family::BUILD_INFO)
+    let opts = opts(&exporter::BUILD_INFO)
         .const_label("version", env!("CARGO_PKG_VERSION"))
         .const_label("revision", option_env!("BUILD_REVISION").unwrap_or_default());
     let gauge = IntGauge::with_opts(opts)?;

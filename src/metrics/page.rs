@@ -1,24 +1,28 @@
 //! The metrics page: account families from the readings, then the exporter's own metrics.
 //! Family by family, as the formats demand; the account label of each account is rendered once.
 
+mod optional;
+
 use std::iter::zip;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::family::{self, Family, FamilyType};
+use super::family::{Family, FamilyType, account};
 use super::gathered::write_gathered;
 use super::own::ExporterMetrics;
 use super::write::{PageWriter, Value, push_label};
 use super::{Encoding, Format};
 use crate::clock::WallTime;
 use crate::config::{Kind, Pool};
-use crate::store::{LastPoll, Readings};
+use crate::store::{Failing, LastPoll, PlatformReadings, Readings};
 
 /// What a page is made of.
 #[derive(Clone, Copy, Debug)]
 pub struct Page<'a> {
     /// The accounts in the order of the page; each name once.
     pub readings: &'a [Arc<Readings>],
+    /// The third-party platforms; each name once.
+    pub platforms: &'a [Arc<PlatformReadings>],
     /// `Config::info_labels`, which the accounts' `info_labels` are the values of. A value that an
     /// account lacks is printed empty.
     pub info_labels: &'a [String],
@@ -33,6 +37,7 @@ pub struct Page<'a> {
 pub fn render(page: &Page<'_>, format: Format, encoding: Encoding) -> Vec<u8> {
     let mut writer = PageWriter::new(format, encoding, expected_bytes(page));
     AccountFamilies::new(page).write(&mut writer);
+    optional::write_platforms(page.platforms, &mut writer);
     for family in page.own.gather() {
         write_gathered(&mut writer, &family);
     }
@@ -87,39 +92,40 @@ impl<'a> AccountFamilies<'a> {
     fn write(&self, to: &mut PageWriter) {
         self.write_material(to);
         self.write_info(to);
-        self.each(to, &family::UP, |readings| match readings.last_poll {
+        self.each(to, &account::UP, |readings| match readings.last_poll {
             LastPoll::Pending => None,
             LastPoll::Succeeded => Some(Value::Count(1)),
             LastPoll::Failed(_) => Some(Value::Count(0)),
         });
         self.write_failing(to);
-        self.each(to, &family::LAST_SUCCESS, |readings| {
+        self.each(to, &account::LAST_SUCCESS, |readings| {
             readings.last_good.as_ref().map(|good| Value::Moment(good.at))
         });
-        self.each(to, &family::NEXT_POLL, |readings| Some(Value::Moment(readings.next_poll)));
-        self.each(to, &family::POLL_INTERVAL, |readings| Some(seconds(readings.account.interval)));
-        self.each(to, &family::POLLS, |readings| Some(Value::Count(readings.polls)));
-        self.each(to, &family::POLL_FAILURES, |readings| Some(Value::Count(readings.failures)));
-        self.each(to, &family::TOKEN_REFRESHES, |readings| Some(Value::Count(readings.token_refreshes)));
-        self.each(to, &family::TOKEN_REJECTIONS, |readings| Some(Value::Count(readings.token_rejections)));
+        self.each(to, &account::NEXT_POLL, |readings| Some(Value::Moment(readings.next_poll)));
+        self.each(to, &account::POLL_INTERVAL, |readings| Some(seconds(readings.account.interval)));
+        self.each(to, &account::POLLS, |readings| Some(Value::Count(readings.polls)));
+        self.each(to, &account::POLL_FAILURES, |readings| Some(Value::Count(readings.failures)));
+        self.each(to, &account::TOKEN_REFRESHES, |readings| Some(Value::Count(readings.token_refreshes)));
+        self.each(to, &account::TOKEN_REJECTIONS, |readings| Some(Value::Count(readings.token_rejections)));
+        self.write_optional(to);
     }
 
     fn write_material(&self, to: &mut PageWriter) {
         let now = self.page.now;
-        self.each_of(to, &family::ITEMS, &self.kinds, |readings, kind| {
+        self.each_of(to, &account::ITEMS, &self.kinds, |readings, kind| {
             Some(Value::Count(readings.held(now)?.counts[kind]))
         });
-        self.each_of(to, &family::LIMIT_ITEMS, &self.kinds, |readings, kind| {
+        self.each_of(to, &account::LIMIT_ITEMS, &self.kinds, |readings, kind| {
             Some(Value::Count(readings.account.limits.items[kind]))
         });
-        self.each_of(to, &family::USAGE_RATIO, &self.kinds, |readings, kind| {
+        self.each_of(to, &account::USAGE_RATIO, &self.kinds, |readings, kind| {
             let items = readings.held(now)?.counts[kind];
             Some(Value::Float(items as f64 / readings.account.limits.items[kind] as f64))
         });
-        self.each_of(to, &family::POOL_LIMIT_ITEMS, &self.pools, |readings, pool| {
+        self.each_of(to, &account::POOL_LIMIT_ITEMS, &self.pools, |readings, pool| {
             pool_limit(readings, pool).map(Value::Count)
         });
-        self.each_of(to, &family::POOL_USAGE_RATIO, &self.pools, |readings, pool| {
+        self.each_of(to, &account::POOL_USAGE_RATIO, &self.pools, |readings, pool| {
             let limit = pool_limit(readings, pool)?;
             let counts = &readings.held(now)?.counts;
             let items = pool.kinds().iter().fold(0_u64, |sum, &kind| sum.saturating_add(counts[kind]));
@@ -129,19 +135,19 @@ impl<'a> AccountFamilies<'a> {
 
     fn write_info(&self, to: &mut PageWriter) {
         let mut end = Vec::new();
-        self.family(to, &family::INFO, |to, name, readings, labels| {
-            let account = &readings.account;
-            // In the order of the family's labels after `account`. No account is polled for a
-            // platform yet, hence the empty last one.
-            let values = [account.app_id.as_str(), &account.display_name, account.token.label(), ""];
+        self.family(to, &account::INFO, |to, name, readings, labels| {
+            let settings = &readings.account;
+            // In the order of the family's labels after `account`.
+            let token = &settings.token;
+            let values = [settings.app_id.as_str(), &settings.display_name, token.label(), token.platform()];
             end.clear();
-            for (label, value) in zip(&family::INFO.labels[1..], values) {
+            for (label, value) in zip(&account::INFO.labels[1..], values) {
                 end.push(b',');
                 push_label(&mut end, label, value);
             }
             for (at, label) in self.page.info_labels.iter().enumerate() {
                 end.push(b',');
-                push_label(&mut end, label, account.info_labels.get(at).map_or("", |value| value));
+                push_label(&mut end, label, settings.info_labels.get(at).map_or("", |value| value));
             }
             end.extend_from_slice(b"} ");
             to.sample(name, labels, &end, Value::Count(1));
@@ -150,15 +156,10 @@ impl<'a> AccountFamilies<'a> {
 
     fn write_failing(&self, to: &mut PageWriter) {
         let mut end = Vec::new();
-        self.family(to, &family::FAILING, |to, name, readings, labels| {
+        self.family(to, &account::FAILING, |to, name, readings, labels| {
             let LastPoll::Failed(failing) = &readings.last_poll else { return };
             end.clear();
-            end.push(b',');
-            push_label(&mut end, "class", failing.class.label());
-            end.push(b',');
-            let mut digits = itoa::Buffer::new();
-            push_label(&mut end, "errcode", failing.errcode.map_or("", |code| digits.format(code.0)));
-            end.extend_from_slice(b"} ");
+            push_failing(&mut end, failing);
             to.sample(name, labels, &end, Value::Count(1));
         });
     }
@@ -205,6 +206,16 @@ impl<'a> AccountFamilies<'a> {
             }
         });
     }
+}
+
+/// The labels of a failure and the end of its series.
+fn push_failing(end: &mut Vec<u8>, failing: &Failing) {
+    end.push(b',');
+    push_label(end, "class", failing.class.label());
+    end.push(b',');
+    let mut digits = itoa::Buffer::new();
+    push_label(end, "errcode", failing.errcode.map_or("", |code| digits.format(code.0)));
+    end.extend_from_slice(b"} ");
 }
 
 /// Whole seconds, which intervals mostly are, without the cost of a float.

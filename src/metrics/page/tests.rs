@@ -9,7 +9,7 @@ use flate2::read::GzDecoder;
 
 use super::*;
 use crate::metrics::family::{ACCOUNT_FAMILIES, EXPORTER_FAMILIES};
-use crate::metrics::fleet::{HOLD, NOW, account, failed, pending, succeeded};
+use crate::metrics::fleet::{HOLD, NOW, account, failed, pending, platforms, succeeded, with_optional};
 use crate::wechat::class::ErrorClass;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -18,7 +18,8 @@ fn page_with_labels(readings: Vec<Readings>, info_labels: &[&str], format: Forma
     let readings: Vec<_> = readings.into_iter().map(Arc::new).collect();
     let info_labels: Vec<_> = info_labels.iter().map(|&label| label.to_owned()).collect();
     let own = ExporterMetrics::new().unwrap();
-    let page = Page { readings: &readings, info_labels: &info_labels, now: NOW, own: &own };
+    let page =
+        Page { readings: &readings, platforms: &platforms(), info_labels: &info_labels, now: NOW, own: &own };
     String::from_utf8(render(&page, format, Encoding::Identity)).unwrap()
 }
 
@@ -43,7 +44,7 @@ fn fleet() -> Vec<Readings> {
     plain.info_labels = Box::new(["".into(), "".into()]);
     vec![
         pending(account("a-new")),
-        succeeded(pooled, MINUTE),
+        with_optional(succeeded(pooled, MINUTE)),
         failed(succeeded(plain, 2 * MINUTE), ErrorClass::QuotaDay, Some(45009)),
         failed(succeeded(account("d-expired"), 2 * HOLD), ErrorClass::Network, None),
     ]
@@ -198,7 +199,7 @@ fn a_compressed_page_is_the_same_page() {
     let readings: Vec<_> =
         (0..400).map(|n| Arc::new(succeeded(account(&format!("a{n:03}")), MINUTE))).collect();
     let own = ExporterMetrics::new().unwrap();
-    let page = Page { readings: &readings, info_labels: &[], now: NOW, own: &own };
+    let page = Page { readings: &readings, platforms: &[], info_labels: &[], now: NOW, own: &own };
     for format in [Format::Text, Format::OpenMetrics] {
         let mut unpacked = String::new();
         GzDecoder::new(&render(&page, format, Encoding::Gzip)[..]).read_to_string(&mut unpacked).unwrap();
@@ -213,7 +214,8 @@ fn the_expected_size_is_enough() {
     let readings: Vec<_> = fleet().into_iter().map(Arc::new).collect();
     let own = ExporterMetrics::new().unwrap();
     for count in [0, 1, 4] {
-        let page = Page { readings: &readings[..count], info_labels: &[], now: NOW, own: &own };
+        let page =
+            Page { readings: &readings[..count], platforms: &[], info_labels: &[], now: NOW, own: &own };
         let expected = expected_bytes(&page);
         for format in [Format::Text, Format::OpenMetrics] {
             assert!(render(&page, format, Encoding::Identity).len() <= expected);

@@ -16,8 +16,11 @@ use crate::metrics::fleet::{NOW, account};
 use crate::metrics::own::ExporterMetrics;
 use crate::metrics::page::{Page, render};
 use crate::metrics::{Encoding, Format};
+use crate::store::OptionalReadings;
 use crate::store::{Failing, LastGood, LastPoll, Readings};
+use crate::wechat::api::Api;
 use crate::wechat::class::{CLASSES, ErrCode};
+use crate::wechat::collect::{ApiQuota, QuotaLimit};
 
 /// Whole numbers up to here are the same as text and as the floats of the crate's messages.
 const EXACT: u64 = 1 << 53;
@@ -49,15 +52,34 @@ fn last_poll() -> impl Strategy<Value = LastPoll> {
     prop_oneof![Just(LastPoll::Pending), Just(LastPoll::Succeeded), failing]
 }
 
+fn quotas() -> impl Strategy<Value = Box<[ApiQuota]>> {
+    let limit = option::of((count(), count()));
+    let quota = (limit, count())
+        .prop_map(|(limit, used)| (limit.map(|(calls, remaining)| QuotaLimit { calls, remaining }), used));
+    vec(quota, 0..=2).prop_map(|quotas| {
+        let apis = [Api::MaterialCount, Api::DraftCount];
+        apis.into_iter().zip(quotas).map(|(api, (limit, used))| ApiQuota { api, limit, used }).collect()
+    })
+}
+
+fn optional<T: std::fmt::Debug>(
+    value: impl Strategy<Value = T>,
+) -> impl Strategy<Value = Option<Box<OptionalReadings<T>>>> {
+    let readings = (option::of((value, moment())), last_poll())
+        .prop_map(|(last_good, last_poll)| Box::new(OptionalReadings { last_good, last_poll }));
+    option::of(readings)
+}
+
 fn readings(info_labels: usize) -> impl Strategy<Value = Readings> {
     let texts = (hostile(), hostile(), vec(hostile(), info_labels));
     let limits = (per_kind((1..EXACT).boxed()), any::<bool>());
     let durations = (1..10_000_000_u64, 1..10_000_000_u64);
     let last_good = option::of((per_kind(count()), moment()));
-    let state = (last_good, last_poll(), moment(), vec(count(), 4));
+    let optional = (optional(count()), optional(quotas()));
+    let state = (last_good, last_poll(), moment(), vec(count(), 4), optional);
     (texts, limits, durations, state).prop_map(|(texts, (items, pooled), (interval, hold), state)| {
         let (name, display_name, values) = texts;
-        let (last_good, last_poll, next_poll, counters) = state;
+        let (last_good, last_poll, next_poll, counters, (draft, quota)) = state;
         let mut account = account(&name);
         account.display_name = display_name.into();
         account.info_labels = values.into_iter().map(Into::into).collect();
@@ -68,6 +90,8 @@ fn readings(info_labels: usize) -> impl Strategy<Value = Readings> {
         Readings {
             last_good: last_good.map(|(counts, at)| LastGood { counts, at }),
             last_poll,
+            draft,
+            quota,
             polls: counters[0],
             failures: counters[1],
             token_refreshes: counters[2],
@@ -117,7 +141,7 @@ proptest! {
     #[test]
     fn account_families_read_as_the_crate_writes_them((readings, info_labels) in fleet()) {
         let own = ExporterMetrics::new().unwrap();
-        let of = |readings| Page { readings, info_labels: &info_labels, now: NOW, own: &own };
+        let of = |readings| Page { readings, platforms: &[], info_labels: &info_labels, now: NOW, own: &own };
         let page = String::from_utf8(render(&of(&readings), Format::Text, Encoding::Identity)).unwrap();
         let own_part = page.find("# HELP process_").or_else(|| page.find("# HELP wechat_exporter_")).unwrap();
         let (accounts, _) = page.split_at(own_part);

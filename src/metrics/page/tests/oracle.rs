@@ -9,7 +9,8 @@ use prometheus::{Encoder as _, TextEncoder};
 use crate::clock::WallTime;
 use crate::config::{Kind, Pool};
 use crate::metrics::family::{ACCOUNT_FAMILIES, FamilyType};
-use crate::store::{LastPoll, Readings};
+use crate::store::{Failing, LastPoll, Readings};
+use crate::wechat::collect::ApiQuota;
 
 type Series = (Vec<(String, String)>, f64);
 
@@ -125,6 +126,51 @@ fn series_of(family: &str, readings: &Readings, info_labels: &[String], now: Wal
         "wechat_account_poll_failures_total" => one(readings.failures as f64),
         "wechat_account_token_refreshes_total" => one(readings.token_refreshes as f64),
         "wechat_account_token_rejections_total" => one(readings.token_rejections as f64),
+        "wechat_draft_items" => {
+            let draft = readings.draft.as_ref().and_then(|draft| draft.last_good);
+            draft
+                .filter(|(_, at)| now.since(*at) <= account.hold)
+                .map_or(vec![], |(drafts, _)| one(drafts as f64))
+        }
+        "wechat_api_quota_limit_calls" => quotas(readings, now, |quota| Some(quota.limit?.calls)),
+        "wechat_api_quota_used_calls" => quotas(readings, now, |quota| Some(quota.used)),
+        "wechat_api_quota_remaining_calls" => quotas(readings, now, |quota| Some(quota.limit?.remaining)),
+        "wechat_collector_last_success_timestamp_seconds" => {
+            let draft = readings.draft.as_ref().and_then(|draft| draft.last_good);
+            let quota = readings.quota.as_ref().and_then(|quota| quota.last_good.clone());
+            let moments = [("draft", draft.map(|(_, at)| at)), ("quota", quota.map(|(_, at)| at))];
+            let series =
+                |(name, at): (&str, Option<WallTime>)| Some((vec![pair("collector", name)], at?.seconds()));
+            moments.into_iter().filter_map(series).collect()
+        }
+        "wechat_collector_failing" => {
+            let draft = readings.draft.as_ref().map(|draft| ("draft", draft.last_poll.clone()));
+            let quota = readings.quota.as_ref().map(|quota| ("quota", quota.last_poll.clone()));
+            let series = |(name, poll)| match poll {
+                LastPoll::Failed(failing) => {
+                    let Failing { class, errcode, .. } = failing;
+                    let errcode = errcode.map(|code| code.to_string()).unwrap_or_default();
+                    let labels = vec![
+                        pair("collector", name),
+                        pair("class", class.label()),
+                        pair("errcode", &errcode),
+                    ];
+                    Some((labels, 1.0))
+                }
+                LastPoll::Pending | LastPoll::Succeeded => None,
+            };
+            draft.into_iter().chain(quota).filter_map(series).collect()
+        }
+        platform if platform.starts_with("wechat_platform_") => vec![],
         unknown => panic!("the oracle does not know {unknown}"),
     }
+}
+
+fn quotas(readings: &Readings, now: WallTime, value: impl Fn(&ApiQuota) -> Option<u64>) -> Vec<Series> {
+    let last_good = readings.quota.as_ref().and_then(|quota| quota.last_good.clone());
+    let held = last_good.filter(|(_, at)| now.since(*at) <= readings.account.hold);
+    let series = |quota: &ApiQuota| {
+        Some((vec![("api".to_owned(), quota.api.label().to_owned())], value(quota)? as f64))
+    };
+    held.map_or(vec![], |(quotas, _)| quotas.iter().filter_map(series).collect())
 }

@@ -1,0 +1,61 @@
+//! Families about the exporter itself.
+
+use super::{ALWAYS, Family, counter, gauge, histogram};
+
+pub(crate) const ACCOUNTS_CONFIGURED: Family = gauge(
+    "wechat_exporter_accounts_configured",
+    &[],
+    ALWAYS,
+    "Accounts that the configuration lists, in accounts.",
+);
+
+pub(crate) const ACCOUNTS_OWNED: Family = gauge(
+    "wechat_exporter_accounts_owned",
+    &[],
+    ALWAYS,
+    "Listed accounts that this process polls, in accounts.",
+);
+
+pub(crate) const API_REQUEST_DURATION: Family = histogram(
+    "wechat_exporter_api_request_duration_seconds",
+    &["api"],
+    "Time from the start of an API request to the last byte of its answer or its failure, in seconds.",
+);
+
+pub(crate) const API_REQUESTS: Family = counter(
+    "wechat_exporter_api_requests_total",
+    &["api"],
+    "API requests that ended, well or not, in requests.",
+);
+
+pub(crate) const BUILD_INFO: Family = gauge(
+    "wechat_exporter_build_info",
+    &["revision", "version"],
+    ALWAYS,
+    "Version and source revision of the running exporter, as labels; the value is 1 and has no unit.",
+);
+
+pub(crate) const EXPORTER_POLL_DURATION: Family = histogram(
+    "wechat_exporter_poll_duration_seconds",
+    &[],
+    "Time that one poll of an account took, token request included, in seconds.",
+);
+
+pub(crate) const EXPORTER_POLL_FAILURES: Family = counter(
+    "wechat_exporter_poll_failures_total",
+    &["class"],
+    "Failed polls of all accounts by class of the failure, in polls.",
+);
+
+pub(crate) const POLLS_IN_FLIGHT: Family =
+    gauge("wechat_exporter_polls_in_flight", &[], ALWAYS, "Polls that are running now, in polls.");
+
+pub(crate) const SCHEDULER_LAG: Family = gauge(
+    "wechat_exporter_scheduler_lag_seconds",
+    &[],
+    ALWAYS,
+    "How far the poll that waits longest is behind its due time, in seconds.",
+);
+
+pub(crate) const SCRAPES: Family =
+    counter("wechat_exporter_scrapes_total", &[], "Requests for the metrics page, in requests.");
