@@ -9,7 +9,8 @@ use tokio::sync::watch;
 
 use crate::clock::WallTime;
 use crate::config::{Account, AccountName, PerKind, PlatformName};
-use crate::wechat::class::{ErrCode, ErrorClass};
+use crate::token::advice::advice;
+use crate::wechat::class::{Bilingual, ErrCode, ErrorClass};
 use crate::wechat::collect::ApiQuota;
 
 /// The four counts of one answer, in items.
@@ -33,6 +34,15 @@ pub struct Failing {
     pub errcode: Option<ErrCode>,
     /// The egress address `WeChat` saw, when it named one.
     pub seen_ip: Option<IpAddr>,
+    /// The label of the token source that failed, when it was not the API.
+    pub source: Option<&'static str>,
+}
+
+impl Failing {
+    /// What the operator does about it.
+    pub fn remedy(&self) -> Bilingual {
+        self.source.and_then(advice).unwrap_or(self.class.row().remedy)
+    }
 }
 
 /// How the last poll ended.

@@ -66,7 +66,8 @@ pub(super) fn with_optional(readings: Readings) -> Readings {
         },
         ApiQuota { api: Api::DraftCount, limit: None, used: 24 },
     ];
-    let failing = Failing { class: ErrorClass::Request, errcode: Some(ErrCode(76022)), seen_ip: None };
+    let failing =
+        Failing { class: ErrorClass::Request, errcode: Some(ErrCode(76022)), seen_ip: None, source: None };
     let quota =
         OptionalReadings { last_good: Some((quotas.into(), at)), last_poll: LastPoll::Failed(failing) };
     Readings { draft: Some(Box::new(draft)), quota: Some(Box::new(quota)), ..readings }
@@ -74,7 +75,8 @@ pub(super) fn with_optional(readings: Readings) -> Readings {
 
 /// Two third-party platforms: one at work, one parked from the start.
 pub(super) fn platforms() -> Vec<Arc<PlatformReadings>> {
-    let failing = Failing { class: ErrorClass::Ip, errcode: Some(ErrCode(61004)), seen_ip: None };
+    let failing =
+        Failing { class: ErrorClass::Ip, errcode: Some(ErrCode(61004)), seen_ip: None, source: None };
     let platform = |name, last_call, authorizers| {
         let name = PlatformName::parse(name).unwrap();
         Arc::new(PlatformReadings { name, last_call, authorizers })
@@ -87,7 +89,7 @@ pub(super) fn platforms() -> Vec<Arc<PlatformReadings>> {
 
 /// The same readings after one more poll, which failed.
 pub(super) fn failed(readings: Readings, class: ErrorClass, errcode: Option<i64>) -> Readings {
-    let failing = Failing { class, errcode: errcode.map(ErrCode), seen_ip: None };
+    let failing = Failing { class, errcode: errcode.map(ErrCode), seen_ip: None, source: None };
     Readings {
         polls: readings.polls + 1,
         failures: readings.failures + 1,

@@ -123,7 +123,7 @@ where
     fn change(&mut self, change: FleetChange) {
         match change {
             FleetChange::Set(account) => self.set(account),
-            FleetChange::Gone(name) => self.remove(AccountKey::new(name)),
+            FleetChange::Gone(name) => self.remove(&AccountKey::new(name)),
         }
     }
 
@@ -150,13 +150,13 @@ where
         }
     }
 
-    fn remove(&mut self, key: AccountKey) {
+    fn remove(&mut self, key: &AccountKey) {
         self.outlets.store.forget(key.name());
-        self.schedule.remove(&key);
+        self.schedule.remove(key);
         // A visit that runs keeps the state until it is back: the account may return sooner.
-        match self.visited.get_mut(&key) {
+        match self.visited.get_mut(key) {
             Some(gone) => *gone = true,
-            None => _ = self.accounts.remove(&key),
+            None => _ = self.accounts.remove(key),
         }
     }
 
@@ -219,11 +219,11 @@ where
             Err(_) => state.panicked(now),
         };
         if let Some(next) = next {
-            self.follow_up(key, next, now.instant);
+            self.follow_up(key, &next, now.instant);
         }
     }
 
-    fn follow_up(&mut self, key: AccountKey, next: Next, now: Instant) {
+    fn follow_up(&mut self, key: AccountKey, next: &Next, now: Instant) {
         for ended in &next.ended {
             log_change(key.name(), ended);
             if ended.collector == Collector::Material {
@@ -262,7 +262,7 @@ fn log_change(account: &AccountName, ended: &Ended) {
                 class = row.label,
                 errcode = failing.errcode.map(|code| code.0),
                 error,
-                remedy = row.remedy.en,
+                remedy = failing.remedy().en,
                 "account failing: {}", row.summary.en
             );
         }

@@ -142,7 +142,7 @@ impl AccountState {
 
     /// A visit ended by a panic: its token is lost, the account goes on.
     pub(super) fn panicked(&mut self, now: Moment) -> Option<Next> {
-        let failing = Failing { class: ErrorClass::Other, errcode: None, seen_ip: None };
+        let failing = Failing { class: ErrorClass::Other, errcode: None, seen_ip: None, source: None };
         let text = "the poll panicked, its token is lost";
         let visited = std::mem::take(&mut self.visited);
         let ended = visited.into_iter().filter_map(|one| self.fail(one, &failing, text, now)).collect();
@@ -169,12 +169,12 @@ impl AccountState {
 
     /// A data call failed: its collector is parked.
     fn failed(&mut self, collector: Collector, error: &ApiError, now: Moment) -> Option<Ended> {
-        self.fail(collector, &failing(error), &error.to_string(), now)
+        self.fail(collector, &error.failing(), &error.to_string(), now)
     }
 
     /// There was no token: the whole account is parked.
     fn token_failed(&mut self, error: &ApiError, now: Moment) -> Vec<Ended> {
-        let failing = failing(error);
+        let failing = error.failing();
         if error.step == Step::Platform {
             let visited = std::mem::take(&mut self.visited);
             return visited.into_iter().filter_map(|one| self.stay_on_schedule(one, &failing, now)).collect();
@@ -289,8 +289,4 @@ fn keep<T>(readings: Option<&mut OptionalReadings<T>>, value: T, at: WallTime) {
     if let Some(readings) = readings {
         readings.last_good = Some((value, at));
     }
-}
-
-fn failing(error: &ApiError) -> Failing {
-    Failing { class: error.class(), errcode: error.errcode(), seen_ip: error.seen_ip() }
 }

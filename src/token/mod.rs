@@ -1,6 +1,7 @@
 //! The token of one account: when it is fetched, when it is kept. Fetches are few on purpose:
 //! each one is a call against a quota, and a loop of them has broken many an account.
 
+pub(crate) mod advice;
 pub mod cloud;
 mod fetch;
 pub mod read;
@@ -208,7 +209,7 @@ fn from_source(account: &Account, failure: Failure) -> ApiError {
 /// The configuration does not let an account name a platform that is not there.
 fn unknown(platform: &PlatformName) -> ApiError {
     tracing::error!(%platform, "no such platform");
-    let failing = Failing { class: ErrorClass::Other, errcode: None, seen_ip: None };
+    let failing = Failing { class: ErrorClass::Other, errcode: None, seen_ip: None, source: None };
     ApiError { step: Step::Platform, failure: Failure::Parked(failing) }
 }
 

@@ -286,7 +286,7 @@ impl Trouble {
             errcode: failing.errcode.map(|code| code.to_string()),
             seen_ip: failing.seen_ip.map(|ip| ip.to_string()),
             summary: texts.pick(row.summary),
-            remedy: texts.pick(row.remedy),
+            remedy: texts.pick(failing.remedy()),
         }
     }
 }

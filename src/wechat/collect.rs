@@ -76,7 +76,7 @@ pub(crate) async fn collect(
     match collector {
         Collector::Material => {
             let request = request(account, Api::MaterialCount, credential);
-            request.send(client, |answer| material_counts(answer)).await.map(Collected::Material)
+            request.send(client, material_counts).await.map(Collected::Material)
         }
         Collector::Draft => {
             let request = request(account, Api::DraftCount, credential);

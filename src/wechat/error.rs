@@ -117,6 +117,25 @@ impl ApiError {
         }
     }
 
+    /// The label of the token source that failed, if it was not the API.
+    pub fn token_source(&self) -> Option<&'static str> {
+        match (&self.failure, self.step) {
+            (Failure::Parked(failing), _) => failing.source,
+            (_, Step::Source(label)) => Some(label),
+            (_, Step::Call(_) | Step::Platform) => None,
+        }
+    }
+
+    /// What the pages show of this failure.
+    pub fn failing(&self) -> Failing {
+        Failing {
+            class: self.class(),
+            errcode: self.errcode(),
+            seen_ip: self.seen_ip(),
+            source: self.token_source(),
+        }
+    }
+
     /// The egress address the API saw, if it refused one and named it.
     pub fn seen_ip(&self) -> Option<IpAddr> {
         match &self.failure {

@@ -9,7 +9,7 @@ const H: u64 = 3_600;
 const EVENING: WallTime = WallTime::from_millis(1_795_435_200_000);
 
 fn failing(class: ErrorClass, code: Option<i64>) -> Failing {
-    Failing { class, errcode: code.map(ErrCode), seen_ip: None }
+    Failing { class, errcode: code.map(ErrCode), seen_ip: None, source: None }
 }
 
 fn waiting(interval: u64) -> Waiting {

@@ -164,7 +164,12 @@ fn report(visit: Visit, answers: Vec<(Collector, Answer)>) -> PollReport {
                 break;
             }
             Answer::Parked => {
-                let failing = Failing { class: ErrorClass::Ip, errcode: Some(ErrCode(61004)), seen_ip: None };
+                let failing = Failing {
+                    class: ErrorClass::Ip,
+                    errcode: Some(ErrCode(61004)),
+                    seen_ip: None,
+                    source: None,
+                };
                 report.token_error =
                     Some(ApiError { step: Step::Platform, failure: Failure::Parked(failing) });
                 break;

@@ -42,7 +42,7 @@ fn polled(account: Account, counts: [u64; 4], age: i64) -> Readings {
 
 fn failing(class: ErrorClass) -> LastPoll {
     let seen_ip = (class == ErrorClass::Ip).then(|| "203.0.113.7".parse().unwrap());
-    LastPoll::Failed(Failing { class, errcode: Some(ErrCode(40_164)), seen_ip })
+    LastPoll::Failed(Failing { class, errcode: Some(ErrCode(40_164)), seen_ip, source: None })
 }
 
 fn html_in(language: Language, readings: Vec<Readings>) -> String {

@@ -47,7 +47,12 @@ fn moment() -> impl Strategy<Value = WallTime> {
 
 fn last_poll() -> impl Strategy<Value = LastPoll> {
     let failing = (select(&CLASSES[..]), option::of(any::<i64>())).prop_map(|(row, code)| {
-        LastPoll::Failed(Failing { class: row.class, errcode: code.map(ErrCode), seen_ip: None })
+        LastPoll::Failed(Failing {
+            class: row.class,
+            errcode: code.map(ErrCode),
+            seen_ip: None,
+            source: None,
+        })
     });
     prop_oneof![Just(LastPoll::Pending), Just(LastPoll::Succeeded), failing]
 }
