@@ -8,6 +8,7 @@ use serde_json::json;
 use wiremock::matchers::{path, path_regex};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
+use crate::harness::api_server;
 use crate::program::{Serving, command};
 
 /// Each stands in a place of its own, so that a leak names its way out.
@@ -43,7 +44,7 @@ fn code_in_path(request: &Request) -> i64 {
 }
 
 async fn hostile_server() -> MockServer {
-    let server = MockServer::start().await;
+    let server = api_server().await;
     let token = |token: &str| {
         ResponseTemplate::new(200).set_body_json(json!({"access_token": token, "expires_in": 7200}))
     };

@@ -18,6 +18,8 @@ use wechat_material_exporter::upstream::Upstream;
 use wechat_material_exporter::wechat::client::ApiClient;
 use wechat_material_exporter::wechat::collect::{Collected, Collector};
 use wechat_material_exporter::wechat::error::ApiError;
+use wiremock::matchers::{body_string_contains, path_regex};
+use wiremock::{Match, Mock, MockServer, ResponseTemplate};
 
 /// The secret of [`account`].
 pub(crate) const APP_SECRET: &str = "0123456789abcdef-canary-secret";
@@ -49,6 +51,23 @@ pub(crate) fn api_config() -> ApiConfig {
         max_in_flight: 16,
         ca_file: None,
     }
+}
+
+/// A mock server of the API that fails its test if a call could retire somebody's token or quota.
+pub(crate) async fn api_server() -> MockServer {
+    let server = MockServer::start().await;
+    for path in
+        ["/cgi-bin/token", "/cgi-bin/clear_quota", "/cgi-bin/clear_quota/v2", "/cgi-bin/openapi/quota/clear"]
+    {
+        guard(path_regex(format!("{path}$")), &server).await;
+    }
+    guard(body_string_contains("force_refresh"), &server).await;
+    server
+}
+
+async fn guard(forbidden: impl Match + 'static, server: &MockServer) {
+    let refused = ResponseTemplate::new(599);
+    Mock::given(forbidden).respond_with(refused).with_priority(1).expect(0).mount(server).await;
 }
 
 /// One account that is polled by hand.

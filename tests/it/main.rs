@@ -11,6 +11,7 @@
 mod app;
 mod canary;
 mod cli;
+mod collectors;
 mod config;
 mod harness;
 mod program;

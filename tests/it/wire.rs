@@ -12,7 +12,7 @@ use wechat_material_exporter::wechat::collect::Collected;
 use wiremock::matchers::{any, body_json, header, method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use crate::harness::{APP_SECRET, Poller, account, api_config, outcome};
+use crate::harness::{APP_SECRET, Poller, account, api_config, api_server, outcome};
 
 const TOKEN_PATH: &str = "/cgi-bin/stable_token";
 const COUNT_PATH: &str = "/cgi-bin/material/get_materialcount";
@@ -50,7 +50,7 @@ fn failure(report: &PollReport) -> (&'static str, Option<i64>, String) {
 
 #[tokio::test]
 async fn a_poll_sends_exactly_two_requests_and_reuses_its_token() {
-    let server = MockServer::start().await;
+    let server = api_server().await;
     let agent = concat!("wechat-material-exporter/", env!("CARGO_PKG_VERSION"));
     Mock::given(method("POST"))
         .and(path(TOKEN_PATH))
@@ -88,7 +88,7 @@ async fn a_poll_sends_exactly_two_requests_and_reuses_its_token() {
 
 #[tokio::test]
 async fn a_base_url_keeps_its_path() {
-    let server = MockServer::start().await;
+    let server = api_server().await;
     Mock::given(path(format!("/wechat{TOKEN_PATH}"))).respond_with(token_answer("t")).mount(&server).await;
     Mock::given(path(format!("/wechat{COUNT_PATH}"))).respond_with(plain(COUNTS)).mount(&server).await;
     let mut poller = Poller::new(account(&format!("{}/wechat/", server.uri())), &api_config());
@@ -104,7 +104,7 @@ async fn good_answers_come_in_many_shapes() {
         "\n {\"voice_count\":5,\"video_count\":3,\"image_count\":10,\"news_count\":7}\r\n",
     ];
     for shape in shapes {
-        let server = MockServer::start().await;
+        let server = api_server().await;
         serve_token(&server, "t").await;
         serve_counts(&server, plain(shape)).await;
         let mut poller = Poller::new(account(&server.uri()), &api_config());
@@ -114,7 +114,7 @@ async fn good_answers_come_in_many_shapes() {
 
 /// The class and errcode that a data call's answer leads to.
 async fn check_data(answer: ResponseTemplate, class: &str, errcode: Option<i64>) -> String {
-    let server = MockServer::start().await;
+    let server = api_server().await;
     serve_token(&server, "t").await;
     serve_counts(&server, answer).await;
     let mut poller = Poller::new(account(&server.uri()), &api_config());
@@ -125,7 +125,7 @@ async fn check_data(answer: ResponseTemplate, class: &str, errcode: Option<i64>)
 }
 
 async fn check_token(answer: ResponseTemplate, class: &str, errcode: Option<i64>) -> String {
-    let server = MockServer::start().await;
+    let server = api_server().await;
     Mock::given(path(TOKEN_PATH)).respond_with(answer).mount(&server).await;
     Mock::given(path(COUNT_PATH)).respond_with(plain(COUNTS)).expect(0).mount(&server).await;
     let mut poller = Poller::new(account(&server.uri()), &api_config());
@@ -175,7 +175,7 @@ async fn http_statuses_have_their_class_and_redirects_are_not_followed() {
     check_data(ResponseTemplate::new(502), "network", None).await;
     check_data(ResponseTemplate::new(404), "request", None).await;
     check_data(ResponseTemplate::new(204), "request", None).await;
-    let elsewhere = MockServer::start().await;
+    let elsewhere = api_server().await;
     Mock::given(any()).respond_with(plain(COUNTS)).expect(0).mount(&elsewhere).await;
     for status in [301, 302, 307, 308] {
         let redirect = ResponseTemplate::new(status).insert_header("location", elsewhere.uri());
@@ -193,7 +193,7 @@ async fn an_error_text_that_echoes_a_secret_is_masked() {
 
 #[tokio::test]
 async fn a_slow_answer_is_cut_off() {
-    let server = MockServer::start().await;
+    let server = api_server().await;
     serve_token(&server, "t").await;
     serve_counts(&server, plain(COUNTS).set_delay(Duration::from_secs(30))).await;
     let mut api = api_config();
@@ -251,7 +251,7 @@ async fn no_connection_is_a_network_failure() {
 
 #[tokio::test]
 async fn a_refused_token_is_replaced_and_the_call_repeated_once() {
-    let server = MockServer::start().await;
+    let server = api_server().await;
     Mock::given(path(TOKEN_PATH)).respond_with(token_answer("old")).up_to_n_times(1).mount(&server).await;
     Mock::given(path(TOKEN_PATH)).respond_with(token_answer("new")).mount(&server).await;
     let refused = plain(r#"{"errcode":40001,"errmsg":"not latest"}"#);
@@ -268,7 +268,7 @@ async fn a_refused_token_is_replaced_and_the_call_repeated_once() {
 #[tokio::test]
 async fn a_token_that_is_refused_and_does_not_change_is_not_sent_again() {
     for code in [40001, 40014, 42001, 48012] {
-        let server = MockServer::start().await;
+        let server = api_server().await;
         Mock::given(path(TOKEN_PATH)).respond_with(token_answer("same")).expect(2).mount(&server).await;
         let refused = plain(&format!(r#"{{"errcode":{code},"errmsg":"no"}}"#));
         Mock::given(path(COUNT_PATH)).respond_with(refused).expect(2).mount(&server).await;
@@ -283,7 +283,7 @@ async fn a_token_that_is_refused_and_does_not_change_is_not_sent_again() {
 
 #[tokio::test]
 async fn a_token_that_changes_and_is_refused_again_is_not_a_loop() {
-    let server = MockServer::start().await;
+    let server = api_server().await;
     Mock::given(path(TOKEN_PATH)).respond_with(token_answer("one")).up_to_n_times(1).mount(&server).await;
     Mock::given(path(TOKEN_PATH)).respond_with(token_answer("two")).expect(1).mount(&server).await;
     let refused = plain(r#"{"errcode":42001,"errmsg":"expired"}"#);
@@ -294,7 +294,7 @@ async fn a_token_that_changes_and_is_refused_again_is_not_a_loop() {
 
 #[tokio::test]
 async fn a_secret_file_is_read_at_each_fetch() {
-    let server = MockServer::start().await;
+    let server = api_server().await;
     let secret = |value: &str| {
         body_json(json!({"grant_type": "client_credential", "appid": "wx0123456789abcdef", "secret": value}))
     };
@@ -322,7 +322,7 @@ async fn a_secret_file_is_read_at_each_fetch() {
 
 #[tokio::test]
 async fn the_fallback_host_is_used_after_three_polls_without_a_connection() {
-    let server = MockServer::start().await;
+    let server = api_server().await;
     serve_token(&server, "t").await;
     serve_counts(&server, plain(COUNTS)).await;
     let mut account = account(&server.uri());
@@ -340,7 +340,7 @@ async fn the_fallback_host_is_used_after_three_polls_without_a_connection() {
 
 #[tokio::test]
 async fn calls_go_through_the_accounts_proxy_and_its_password_stays_hidden() {
-    let proxy = MockServer::start().await;
+    let proxy = api_server().await;
     serve_token(&proxy, "t").await;
     serve_counts(&proxy, plain(COUNTS)).await;
     let through = |url: String| {
