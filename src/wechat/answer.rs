@@ -13,6 +13,8 @@ use crate::store::MaterialCounts;
 
 /// Longest token accepted, in characters: the documentation asks for room for at least 512.
 pub(crate) const TOKEN_LIMIT: usize = 512;
+/// Lives are 7,200 s; a much larger one is a gateway's defect and must not pin a dead token.
+const LONGEST_LIFE: Duration = Duration::from_secs(86_400);
 
 /// A successful answer: the JSON object, its `errcode` absent or 0.
 pub(super) fn object(body: &[u8], secrets: &[&Secret]) -> Result<Map<String, Value>, Failure> {
@@ -53,15 +55,25 @@ pub(crate) fn material_counts(object: &Map<String, Value>) -> Result<MaterialCou
 
 /// Token and remaining life of a token call.
 pub(crate) fn token(mut object: Map<String, Value>) -> Result<(Secret, Duration), Failure> {
+    token_in(&mut object, "access_token")
+}
+
+/// As [`token`], where the field has another name.
+pub(crate) fn token_in(object: &mut Map<String, Value>, field: &str) -> Result<(Secret, Duration), Failure> {
     let life = object.get("expires_in").and_then(unsigned).filter(|&seconds| seconds > 0);
-    let Some(Value::String(value)) = object.remove("access_token") else {
-        return Err(decode("`access_token` is missing or not text"));
+    let Some(Value::String(value)) = object.remove(field) else {
+        return Err(decode(&format!("`{field}` is missing or not text")));
     };
-    if value.is_empty() || value.chars().count() > TOKEN_LIMIT || value.contains(char::is_control) {
-        return Err(decode("`access_token` is empty, longer than 512 characters, or not printable"));
+    if !is_token(&value) {
+        return Err(decode(&format!("`{field}` is empty, longer than 512 characters, or not printable")));
     }
     let life = life.ok_or_else(|| decode("`expires_in` is not a whole number above zero"))?;
-    Ok((Secret::new(value), Duration::from_secs(life)))
+    Ok((Secret::new(value), Duration::from_secs(life).min(LONGEST_LIFE)))
+}
+
+/// Whether `text` could be a token or refresh token.
+pub(crate) fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.chars().count() <= TOKEN_LIMIT && !text.contains(char::is_control)
 }
 
 pub(crate) fn decode(message: &str) -> Failure {

@@ -8,4 +8,4 @@ pub mod client;
 pub mod collect;
 pub mod error;
 mod hosts;
-mod pacer;
+pub(crate) mod pacer;

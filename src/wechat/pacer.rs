@@ -8,14 +8,14 @@ use tokio::time::{Instant, sleep_until};
 
 /// The pace of all requests to the API. First come, first served.
 #[derive(Debug)]
-pub(super) struct Pacer {
+pub(crate) struct Pacer {
     gap: Duration,
     next: Mutex<Option<Instant>>,
 }
 
 impl Pacer {
     /// At most `rate` requests a second.
-    pub(super) fn new(rate: NonZeroU32) -> Self {
+    pub(crate) fn new(rate: NonZeroU32) -> Self {
         // Timers wake up to a millisecond late, and never early. The slack keeps two late wake-ups
         // from falling into one second with `rate` others.
         const SLACK: f64 = 1.02;
@@ -23,8 +23,14 @@ impl Pacer {
         Self { gap, next: Mutex::new(None) }
     }
 
+    /// At most half of `rate` requests a second.
+    pub(crate) fn half(rate: NonZeroU32) -> Self {
+        let whole = Self::new(rate);
+        Self { gap: whole.gap * 2, ..whole }
+    }
+
     /// Waits for the next free slot. A caller that goes away leaves its slot unused.
-    pub(super) async fn slot(&self) {
+    pub(crate) async fn slot(&self) {
         sleep_until(self.reserve(Instant::now())).await;
     }
 
