@@ -77,24 +77,15 @@ pub(crate) struct Request<'a> {
 }
 
 impl ApiClient {
-    /// A client for the calls of `accounts`, as by [`ApiClient::to`].
+    /// A client for the calls of `accounts`. Fails when `ca_file` cannot be read or the system's
+    /// certificates are needed and missing.
     pub fn new(
         config: &ApiConfig,
         accounts: &[Arc<Account>],
         metrics: Arc<ExporterMetrics>,
     ) -> anyhow::Result<Self> {
-        let endpoints: Vec<_> = accounts.iter().map(|account| &*account.endpoint).collect();
-        Self::to(&endpoints, config, metrics)
-    }
-
-    /// A client for calls to `endpoints`. Fails when `ca_file` cannot be read or the system's
-    /// certificates are needed and missing.
-    pub fn to(
-        endpoints: &[&Endpoint],
-        config: &ApiConfig,
-        metrics: Arc<ExporterMetrics>,
-    ) -> anyhow::Result<Self> {
-        let tls = endpoints.iter().any(|endpoint| !endpoint.base_url.is_http() || endpoint.proxy.is_some());
+        let mut endpoints = accounts.iter().map(|account| &account.endpoint);
+        let tls = endpoints.any(|endpoint| !endpoint.base_url.is_http() || endpoint.proxy.is_some());
         let roots = if tls { Roots::System(extra_roots(config)?) } else { Roots::None };
         let settings = Settings {
             timeout: config.timeout,
