@@ -12,7 +12,7 @@ use crate::simulator::answer::{Answer, Outcome};
 use crate::simulator::ledger::Ledger;
 use crate::simulator::quota::Quota;
 use crate::simulator::scenario::SimulatedAccount;
-use crate::simulator::token::{Grant, Issuer, TokenRules, Tokens};
+use crate::simulator::token::{Grant, Issuer, Refusal, TokenRules, Tokens};
 
 /// The platform's published limits of the two token calls.
 const STABLE_TOKEN_QUOTA: Quota = Quota { per_day: Some(500_000), per_minute: Some(10_000) };
@@ -149,7 +149,7 @@ impl AccountState {
 
     /// Checks a `cloudbase_access_token`.
     pub(super) fn check_cloud(&self, now: WallTime, token: &str) -> Result<(), i64> {
-        self.tokens.check_cloud(now, token).map_err(|refusal| refusal.errcode())
+        self.tokens.check_cloud(now, token).map_err(Refusal::errcode)
     }
 
     fn granted(&mut self, now: WallTime, request: TokenRequest<'_>) -> Result<Answer, Answer> {
@@ -188,7 +188,7 @@ impl AccountState {
     fn admit(&self, now: WallTime, call: DataCall<'_>, token: &str) -> Result<(), i64> {
         let through_platform =
             self.authorizations.iter().find_map(|authorization| authorization.admit(now, call, token));
-        through_platform.unwrap_or_else(|| self.tokens.check(now, token).map_err(|refusal| refusal.errcode()))
+        through_platform.unwrap_or_else(|| self.tokens.check(now, token).map_err(Refusal::errcode))
     }
 
     fn quota_of(&mut self, now: WallTime, path: &str) -> Result<Answer, i64> {

@@ -159,9 +159,9 @@ impl Line {
 
     fn issue(&mut self, now: WallTime, issuer: &mut Issuer) -> Grant {
         let expires = now.plus(self.rules.lifetime);
-        let issued = Issued { text: issuer.issue(), expires, retires: None };
-        let grant = issued.grant(now);
-        self.issued.push(issued);
+        let token = Issued { text: issuer.issue(), expires, retires: None };
+        let grant = token.grant(now);
+        self.issued.push(token);
         grant
     }
 }

@@ -173,12 +173,10 @@ pub(super) fn read(text: &str) -> Result<Scenario, String> {
         if !app_ids.insert(account.app_id.clone()) {
             return Err(format!("accounts.{name}.app_id: {}", twice(&account.app_id)));
         }
-        if account.cloud_hosting {
-            if let Some(host) = host.replace(name.clone()) {
-                return Err(format!(
-                    "accounts.{name}.cloud_hosting: is set for `{host}` already: set it once"
-                ));
-            }
+        if account.cloud_hosting
+            && let Some(host) = host.replace(name.clone())
+        {
+            return Err(format!("accounts.{name}.cloud_hosting: is set for `{host}` already: set it once"));
         }
         accounts.push(account);
     }
