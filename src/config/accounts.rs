@@ -163,8 +163,10 @@ fn check_platform(raw: &RawAccount, platforms: &Platforms, report: &Report) {
     if names.contains(&platform.as_str()) {
         return;
     }
-    let known =
-        if names.is_empty() { "there is none".to_owned() } else { format!("known: {}", names.join(", ")) };
+    let known = match names.as_slice() {
+        [] => "add it there".to_owned(),
+        names => format!("known there: {}", names.join(", ")),
+    };
     let meant = nearest(platform.as_str(), &names).map_or_else(String::new, did_you_mean);
     let place = Place::key(&join(&raw.path, "token"), "platform");
     report.fault(&place, "not a platform under `platforms`", format_args!("{meant}{known}"));

@@ -122,13 +122,20 @@ impl<'s> Resolver<'s> {
         place: &dyn Fn(&str) -> Place,
         token: Option<&TokenSource>,
     ) -> Option<Arc<Endpoint>> {
+        // Without any, calls go where the sidecar listens.
+        const HOSTED_HTTP_RULE: &str = "remove it, or set `allow_http: true` under `api`";
         let api = &self.settings.api;
         let is_hosted = matches!(token, Some(TokenSource::CloudHosting { .. }));
         let (base_url, fallback) = match keys.base_url.as_deref() {
             None if is_hosted && !api.is_base_url_set => (cloud_hosting_base_url()?, None),
             None => (api.base_url.clone()?, api.fallback.clone()),
             Some(own) => {
-                self.check_encryption(own, &place("base_url"));
+                let right = if is_hosted { HOSTED_HTTP_RULE } else { HTTP_RULE };
+                match encryption(own, api.allow_http) {
+                    Encryption::Fine => {}
+                    Encryption::Doubtful => self.report.warn(&place("base_url"), PLAIN_HTTP, "use `https`"),
+                    Encryption::Missing => self.report.fault(&place("base_url"), PLAIN_HTTP, right),
+                }
                 let fallback = match (is_default(own), api.base_url.as_ref() == Some(own)) {
                     (true, true) => api.fallback.clone(),
                     (true, false) => default_fallback(),
@@ -153,14 +160,6 @@ impl<'s> Resolver<'s> {
         let endpoint = Arc::new(Endpoint { base_url, fallback, proxy: proxy.cloned() });
         shared.push(Arc::clone(&endpoint));
         Some(endpoint)
-    }
-
-    fn check_encryption(&self, url: &BaseUrl, place: &Place) {
-        match encryption(url, self.settings.api.allow_http) {
-            Encryption::Fine => {}
-            Encryption::Doubtful => self.report.warn(place, PLAIN_HTTP, "use `https`"),
-            Encryption::Missing => self.report.fault(place, PLAIN_HTTP, HTTP_RULE),
-        }
     }
 }
 

@@ -88,20 +88,19 @@ impl SecretKey {
         variables: &Variables<'_>,
         seen: Seen<'_>,
     ) -> Option<SecretSource> {
+        const SHAPE: &str = "write it as text, or as a map with `file` or `env`";
         let place = place_of(path.clone(), &node);
-        let wrong = match node {
+        let (wrong, right) = match node {
             Node::Scalar(Scalar { form: Form::Bare, .. }) => {
-                let wrong = format!("a bare number or boolean, not {}", self.what);
-                report.fault(&place, wrong, "write it in quotes");
-                return None;
+                (format!("a bare number or boolean, not {}", self.what), "write it in quotes")
             }
             Node::Scalar(Scalar { text, .. }) if (self.accepts)(&text) => {
                 seen("", &text);
                 return Some(SecretSource::Inline(Secret::new(text)));
             }
-            Node::Scalar(_) => format!("not {}", self.what),
-            Node::Empty => "empty".to_owned(),
-            Node::List(_) => format!("a list, not {}", self.what),
+            Node::Scalar(_) => (format!("not {}", self.what), self.rule),
+            Node::Empty => ("empty".to_owned(), SHAPE),
+            Node::List(_) => (format!("a list, not {}", self.what), SHAPE),
             Node::Map(_) => {
                 let mut section = Section::open(path, node, report)?;
                 let given =
@@ -112,18 +111,12 @@ impl SecretKey {
                         return Some(source);
                     }
                     [Given::Bad, Given::No] | [Given::No, Given::Bad] => return None,
-                    [Given::No, Given::No] => {
-                        format!("neither a text nor a map with `{}` or `{}`", self.file, self.variable)
-                    }
-                    _ => {
-                        let right = format!("keep one of `{}` and `{}`", self.file, self.variable);
-                        report.fault(&place, "given more than once", right);
-                        return None;
-                    }
+                    [Given::No, Given::No] => (format!("a map without {}", self.what), SHAPE),
+                    _ => ("given more than once".to_owned(), "keep one of `file` and `env`"),
                 }
             }
         };
-        report.fault(&place, wrong, self.rule);
+        report.fault(&place, wrong, right);
         None
     }
 

@@ -277,11 +277,25 @@ pub(super) fn refuse_duplicates(path: &str, entries: &mut Vec<(String, Node)>, r
     entries.retain(|_| !repeated.next().unwrap_or(false));
 }
 
-/// Where `node` was given, which stands at `path`.
+/// Where `node` was given, which stands at `path`: in a variable if nothing of it is of the file.
 pub(super) fn place_of(path: String, node: &Node) -> Place {
     match node {
         Node::Scalar(Scalar { form: Form::Variable, .. }) => Place::Variable(variable(&path)),
+        Node::Map(entries) if entries.iter().all(|(_, below)| is_of_variables(below)) => {
+            match entries.first() {
+                Some((key, below)) => place_of(join(&path, key), below),
+                None => Place::Key(path),
+            }
+        }
         _ => Place::Key(path),
+    }
+}
+
+fn is_of_variables(node: &Node) -> bool {
+    match node {
+        Node::Scalar(scalar) => scalar.form == Form::Variable,
+        Node::Map(entries) => !entries.is_empty() && entries.iter().all(|(_, below)| is_of_variables(below)),
+        Node::Empty | Node::List(_) => false,
     }
 }
 

@@ -1,6 +1,8 @@
 //! Configuration files in, configurations or exact faults out.
 
 mod hostile;
+mod platforms;
+mod sources;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -166,6 +168,7 @@ fn faults_of_the_environment_name_the_variable() {
         ("WECHAT_EXPORTER__accounts__x", "x"),
         ("WECHAT_EXPORTER__ACCOUNTS__A__INTERVAL", "1m"),
         ("WECHAT_EXPORTER__SHARD", "1"),
+        ("WECHAT_EXPORTER__COLOUR__RED__DARK", "1"),
         ("WECHAT_EXPORTER__LIMITS[99999999999]", "1"),
         ("WECHAT_EXPORTER__", ""),
     ];
