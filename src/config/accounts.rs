@@ -86,13 +86,13 @@ impl<'r> Accounts<'r> {
     /// The accounts in name order.
     pub(super) fn resolve(self, resolver: &mut Resolver<'_>, platforms: &Platforms) -> Vec<Arc<Account>> {
         let mut app_ids = HashMap::new();
-        let resolved = self.read.into_iter().filter_map(|raw| {
+        let read = self.read.into_iter().filter_map(|raw| {
             self.report.set_rank(raw.rank);
             check_app_id(&raw, &mut app_ids, self.report);
             check_platform(&raw, platforms, self.report);
             raw.resolve(resolver).map(Arc::new)
         });
-        let mut accounts: Vec<_> = resolved.collect();
+        let mut accounts: Vec<_> = read.collect();
         accounts.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         accounts.shrink_to_fit();
         accounts
@@ -159,10 +159,10 @@ fn check_app_id(raw: &RawAccount, app_ids: &mut HashMap<AppId, AccountName>, rep
 
 fn check_platform(raw: &RawAccount, platforms: &Platforms, report: &Report) {
     let Some(TokenSource::Authorizer { platform, .. }) = &raw.token else { return };
-    let names = platforms.names();
-    if names.contains(&platform.as_str()) {
+    if platforms.has(platform) {
         return;
     }
+    let names = platforms.names();
     let known = match names.as_slice() {
         [] => "add it there".to_owned(),
         names => format!("known there: {}", names.join(", ")),

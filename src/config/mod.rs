@@ -29,7 +29,7 @@ use std::time::Duration;
 pub use account::{Account, AccountName, AppId, BaseUrl, Collect, Endpoint, Kind, Limits, PerKind, Pool};
 pub use fault::Faults;
 pub use load::{Loaded, load, process_environment};
-pub use platform::{AuthorizerToken, Platform, PlatformName};
+pub use platform::{Platform, PlatformName};
 pub use token::TokenSource;
 
 /// Everything the exporter was told, checked. Accounts are in name order; names and app ids are unique.
@@ -78,7 +78,7 @@ pub fn planned_requests_per_second(accounts: &[Arc<Account>]) -> f64 {
 fn planned(accounts: &[Arc<Account>], platforms: &[Arc<Platform>]) -> f64 {
     let read_elsewhere: BTreeSet<&PlatformName> = platforms
         .iter()
-        .filter(|platform| matches!(platform.authorizer_token, AuthorizerToken::ReadOnly(_)))
+        .filter(|platform| matches!(platform.authorizer_token, platform::AuthorizerToken::ReadOnly(_)))
         .map(|platform| &platform.name)
         .collect();
     let fetches = |account: &Account| match &account.token {

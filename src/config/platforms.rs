@@ -38,7 +38,7 @@ const DISCOVERY_KEYS: [&str; 13] = [
 #[derive(Debug, Default)]
 pub(super) struct Platforms {
     /// Every name there is, also where the platform has a fault.
-    names: Vec<PlatformName>,
+    names: BTreeSet<PlatformName>,
     read: Vec<Arc<Platform>>,
     discovers: bool,
 }
@@ -59,7 +59,9 @@ impl Platforms {
             let name = PlatformName::parse(&key);
             match &name {
                 None => report.fault(&Place::Key(path.clone()), "not a platform name", AccountName::RULE),
-                Some(name) => platforms.names.push(name.clone()),
+                Some(name) => {
+                    platforms.names.insert(name.clone());
+                }
             }
             let Some(mut section) = Section::open(path, node, report) else { continue };
             let keys = PlatformKeys::read(&mut section, variables);
@@ -71,6 +73,11 @@ impl Platforms {
         }
         platforms.read.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         platforms
+    }
+
+    /// Whether there is a platform of this name.
+    pub(super) fn has(&self, name: &PlatformName) -> bool {
+        self.names.contains(name)
     }
 
     /// The names of all platforms.

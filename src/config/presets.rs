@@ -80,9 +80,8 @@ impl Preset {
         let prefix = match (&self.prefix, prefix) {
             (Prefix::None, _) | (Prefix::Joined, None) => String::new(),
             (Prefix::AsIs(default), prefix) => prefix.unwrap_or(default).to_owned(),
-            (Prefix::Joined, Some(prefix)) if prefix.trim().is_empty() || prefix.ends_with(':') => {
-                prefix.trim().to_owned()
-            }
+            (Prefix::Joined, Some(prefix)) if prefix.trim().is_empty() => String::new(),
+            (Prefix::Joined, Some(prefix)) if prefix.ends_with(':') => prefix.to_owned(),
             (Prefix::Joined, Some(prefix)) => format!("{prefix}:"),
         };
         self.key.replace("{prefix}", &prefix)

@@ -24,8 +24,8 @@ const TOKEN: Sources<TokenSource, 8> = [
     ("file", |s, v| read_only::file(s, v, ReadBy::Account).map(TokenSource::ReadOnly)),
     ("http", |s, v| read_only::http(s, v, ReadBy::Account).map(TokenSource::ReadOnly)),
     ("redis", |s, v| read_only::redis(s, v, ReadBy::Account).map(TokenSource::ReadOnly)),
-    ("cloud_hosting", cloud_hosting),
-    ("cloud_file", cloud_file),
+    ("cloud_hosting", |s, _| Some(cloud_hosting(s))),
+    ("cloud_file", |s, _| Some(cloud_file(s))),
     ("authorizer", authorizer),
 ];
 
@@ -49,7 +49,7 @@ const AUTHORIZER_TOKEN: Sources<AuthorizerToken, 4> = [
     ("file", |s, v| read_only::file(s, v, ReadBy::Authorizers).map(AuthorizerToken::ReadOnly)),
     ("http", |s, v| read_only::http(s, v, ReadBy::Authorizers).map(AuthorizerToken::ReadOnly)),
     ("redis", |s, v| read_only::redis(s, v, ReadBy::Authorizers).map(AuthorizerToken::ReadOnly)),
-    ("api_authorizer_token", api_authorizer_token),
+    ("api_authorizer_token", |s, _| Some(api_authorizer_token(s))),
 ];
 
 /// Where cloud hosting pushes the token of 云调用.
@@ -122,14 +122,14 @@ fn token(section: &mut Section<'_>, variables: &Variables<'_>) -> Option<TokenSo
     Some(TokenSource::Token { app_secret: app_secret? })
 }
 
-fn cloud_hosting(section: &mut Section<'_>, _: &Variables<'_>) -> Option<TokenSource> {
-    Some(TokenSource::CloudHosting { from_app_id: from_app_id(section) })
+fn cloud_hosting(section: &mut Section<'_>) -> TokenSource {
+    TokenSource::CloudHosting { from_app_id: from_app_id(section) }
 }
 
-fn cloud_file(section: &mut Section<'_>, _: &Variables<'_>) -> Option<TokenSource> {
+fn cloud_file(section: &mut Section<'_>) -> TokenSource {
     let path = section.text("path", "a path", "write the path of a file", non_empty);
     let path = path.map_or_else(|| PathBuf::from(CLOUD_FILE), PathBuf::from);
-    Some(TokenSource::CloudFile { path, from_app_id: from_app_id(section) })
+    TokenSource::CloudFile { path, from_app_id: from_app_id(section) }
 }
 
 fn from_app_id(section: &mut Section<'_>) -> Option<AppId> {
@@ -156,13 +156,13 @@ fn verify_ticket(section: &mut Section<'_>, variables: &Variables<'_>) -> Option
     Some(ComponentToken::VerifyTicket { component_app_secret: component_app_secret?, ticket: ticket? })
 }
 
-fn api_authorizer_token(section: &mut Section<'_>, _: &Variables<'_>) -> Option<AuthorizerToken> {
+fn api_authorizer_token(section: &mut Section<'_>) -> AuthorizerToken {
     accept_takeover(
         section,
         "each fetch may retire the tokens that the platform's own program holds",
         "read that program's tokens from a file, a token server or Redis",
     );
-    Some(AuthorizerToken::Fetched)
+    AuthorizerToken::Fetched
 }
 
 /// What breaks other programs must be asked for, and is still warned about.

@@ -1,6 +1,7 @@
 //! Token sources and optional collectors: what stands in the file becomes exactly this.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -296,7 +297,7 @@ fn takeovers_and_open_ways_are_warned_about() {
     .into_iter()
     .enumerate()
     {
-        file += &format!("  a{i}: {{app_id: wx{i}123456789abcdef, token: {{{keys}}}}}\n");
+        writeln!(file, "  a{i}: {{app_id: wx{i}123456789abcdef, token: {{{keys}}}}}").unwrap();
     }
     let loaded = load_text(&file, &[("URL", "http://11.0.0.1/canary")]).unwrap();
     let short: Vec<_> =
