@@ -122,35 +122,11 @@ impl<'s> Resolver<'s> {
         place: &dyn Fn(&str) -> Place,
         token: Option<&TokenSource>,
     ) -> Option<Arc<Endpoint>> {
-        // Without any, calls go where the sidecar listens.
-        const HOSTED_HTTP_RULE: &str = "remove it, or set `allow_http: true` under `api`";
-        let api = &self.settings.api;
-        let is_hosted = matches!(token, Some(TokenSource::CloudHosting { .. }));
-        let (base_url, fallback) = match keys.base_url.as_deref() {
-            None if is_hosted && !api.is_base_url_set => (cloud_hosting_base_url()?, None),
-            None => (api.base_url.clone()?, api.fallback.clone()),
-            Some(own) => {
-                let right = if is_hosted { HOSTED_HTTP_RULE } else { HTTP_RULE };
-                match encryption(own, api.allow_http) {
-                    Encryption::Fine => {}
-                    Encryption::Doubtful => self.report.warn(&place("base_url"), PLAIN_HTTP, "use `https`"),
-                    Encryption::Missing => self.report.fault(&place("base_url"), PLAIN_HTTP, right),
-                }
-                let fallback = match (is_default(own), api.base_url.as_ref() == Some(own)) {
-                    (true, true) => api.fallback.clone(),
-                    (true, false) => default_fallback(),
-                    (false, _) => None,
-                };
-                (own.clone(), fallback)
-            }
+        let (base_url, fallback) = match token {
+            Some(TokenSource::CloudHosting { .. }) => (self.hosted_base_url(keys, place)?, None),
+            _ => self.base_urls(keys, place, HTTP_RULE)?,
         };
-        if is_hosted && is_default(&base_url) {
-            let doubtful = "`cloud_hosting` with an `https` base URL, which the sidecar cannot see into";
-            self.report.warn(&place("token"), doubtful, "remove `base_url` here and under `api`");
-        }
-        // The sidecar listens for one host only.
-        let fallback = fallback.filter(|_| !is_hosted);
-        let proxy = keys.proxy.as_ref().or(api.proxy.as_ref());
+        let proxy = keys.proxy.as_ref().or(self.settings.api.proxy.as_ref());
         let key = (base_url.clone(), proxy.map(secret_place));
         let shared = self.endpoints.entry(key).or_default();
         let same = |known: &&Arc<Endpoint>| known.fallback == fallback && known.proxy.as_ref() == proxy;
@@ -160,6 +136,45 @@ impl<'s> Resolver<'s> {
         let endpoint = Arc::new(Endpoint { base_url, fallback, proxy: proxy.cloned() });
         shared.push(Arc::clone(&endpoint));
         Some(endpoint)
+    }
+
+    /// The base URL and its fallback. `http_rule` says what to do where encryption is missing.
+    fn base_urls(
+        &self,
+        keys: &AccountKeys,
+        place: &dyn Fn(&str) -> Place,
+        http_rule: &str,
+    ) -> Option<(BaseUrl, Option<BaseUrl>)> {
+        let api = &self.settings.api;
+        let Some(own) = keys.base_url.as_deref() else {
+            return Some((api.base_url.clone()?, api.fallback.clone()));
+        };
+        match encryption(own, api.allow_http) {
+            Encryption::Fine => {}
+            Encryption::Doubtful => self.report.warn(&place("base_url"), PLAIN_HTTP, "use `https`"),
+            Encryption::Missing => self.report.fault(&place("base_url"), PLAIN_HTTP, http_rule),
+        }
+        let fallback = match (is_default(own), api.base_url.as_ref() == Some(own)) {
+            (true, true) => api.fallback.clone(),
+            (true, false) => default_fallback(),
+            (false, _) => None,
+        };
+        Some((own.clone(), fallback))
+    }
+
+    /// The base URL for calls that a sidecar adds the credential to. It listens for one host, so
+    /// there is no fallback.
+    fn hosted_base_url(&self, keys: &AccountKeys, place: &dyn Fn(&str) -> Place) -> Option<BaseUrl> {
+        if keys.base_url.is_none() && !self.settings.api.is_base_url_set {
+            return cloud_hosting_base_url();
+        }
+        let http_rule = "remove it, or set `allow_http: true` under `api`";
+        let (base_url, _) = self.base_urls(keys, place, http_rule)?;
+        if is_default(&base_url) {
+            let doubtful = "`cloud_hosting` with an `https` base URL, which the sidecar cannot see into";
+            self.report.warn(&place("token"), doubtful, "remove `base_url` here and under `api`");
+        }
+        Some(base_url)
     }
 }
 
