@@ -45,6 +45,18 @@ pub struct Config {
     pub platforms: Vec<Arc<Platform>>,
 }
 
+impl Config {
+    /// All ways by which calls leave this machine.
+    pub fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
+        let accounts = self.accounts.iter().map(|account| &*account.endpoint);
+        let platforms = self.platforms.iter().flat_map(|platform| {
+            let discovered = platform.discovery.as_ref().map(|discovery| &*discovery.endpoint);
+            [Some(&*platform.endpoint), discovered].into_iter().flatten()
+        });
+        accounts.chain(platforms)
+    }
+}
+
 /// Settings shared by all calls to the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiConfig {
