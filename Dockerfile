@@ -1,8 +1,5 @@
 # The exporter alone on a base without a shell, as a user without rights.
 FROM rust:1-slim-bookworm AS build
-RUN apt-get update \
-    && apt-get install -y --no-install-recommends gcc libc6-dev \
-    && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
 COPY src src

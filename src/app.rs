@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::listen::ListenAddress;
 use crate::metrics::own::ExporterMetrics;
 use crate::metrics::page::{self, Page};
+use crate::platform::{self, Claims, FleetChange, PlatformParts};
 use crate::poll::account::poll_account;
 use crate::poll::scheduler::{Outlets, Scheduler};
 use crate::store::Store;
@@ -34,12 +35,15 @@ use crate::wechat::client::ApiClient;
 /// Scrapers are let in after this time even if some account was never polled: an account that
 /// hangs must not keep the others off the dashboards.
 const READY_AFTER: Duration = Duration::from_secs(60);
+/// Accounts that platforms found and the scheduler has not taken yet; beyond it discovery waits.
+const CHANGES: usize = 256;
+const CLOCK: Clock = Clock::System;
 
 /// An exporter with its sockets bound; nothing is polled or served before [`App::run`].
 #[derive(Debug)]
 pub struct App {
     config: Config,
-    upstream: Arc<Upstream>,
+    client: Arc<ApiClient>,
     outlets: Outlets,
     listeners: Vec<TcpListener>,
     router: Router,
@@ -54,19 +58,15 @@ impl App {
     ) -> anyhow::Result<Self> {
         let metrics = Arc::new(ExporterMetrics::new().context("cannot set up the exporter's own metrics")?);
         metrics.set_accounts(config.accounts.len(), config.accounts.len());
-        let upstream = Arc::new(Upstream {
-            client: Arc::new(ApiClient::new(&config.api, &config.accounts, Arc::clone(&metrics))?),
-            reader: Arc::new(Reader {}),
-            platforms: HashMap::new(),
-            started: Instant::now(),
-        });
+        let endpoints: Vec<_> = config.endpoints().collect();
+        let client = Arc::new(ApiClient::new(&config.api, &endpoints, Arc::clone(&metrics))?);
         let outlets = Outlets { store: Arc::new(Store::default()), metrics, ready: Readiness::default() };
         let router = web::router(web_state(&config, &outlets, telemetry_path));
         let mut listeners = Vec::with_capacity(listen.len());
         for address in listen {
             listeners.push(address.bind().await?);
         }
-        Ok(Self { config, upstream, outlets, listeners, router })
+        Ok(Self { config, client, outlets, listeners, router })
     }
 
     /// Where it listens, with the real port where port 0 was asked for.
@@ -84,21 +84,16 @@ impl App {
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
         let addresses: Vec<String> = self.addresses().iter().map(ToString::to_string).collect();
         let ready = self.outlets.ready.clone();
-        let upstream = self.upstream;
+        let mut parts = JoinSet::new();
+        let (sender, changes) = mpsc::channel(CHANGES);
+        let upstream = Arc::new(self.upstream(sender, &mut parts, &stop));
         let poll = move |visit| {
             let upstream = Arc::clone(&upstream);
             async move { poll_account(&upstream, visit).await }
         };
-        let (_senders, changes) = mpsc::channel(1);
-        let scheduler = Scheduler::new(
-            &self.config.accounts,
-            changes,
-            self.config.api.max_in_flight,
-            Clock::System,
-            self.outlets,
-            poll,
-        );
-        let mut parts = JoinSet::new();
+        let max_in_flight = self.config.api.max_in_flight;
+        let scheduler =
+            Scheduler::new(&self.config.accounts, changes, max_in_flight, CLOCK, self.outlets, poll);
         parts.spawn(scheduler.run(stop.clone()));
         for listener in self.listeners {
             let limits = ConnectionLimits::default();
@@ -107,6 +102,7 @@ impl App {
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
             accounts = self.config.accounts.len(),
+            platforms = self.config.platforms.len(),
             listening = addresses.join(","),
             requests_per_second = self.config.api.requests_per_second,
             "started"
@@ -114,6 +110,35 @@ impl App {
         supervise(&mut parts, &ready, &stop).await?;
         tracing::info!("stopped");
         Ok(())
+    }
+}
+
+impl App {
+    /// What polls reach for. Platforms begin their discovery as parts of the exporter.
+    fn upstream(
+        &self,
+        changes: mpsc::Sender<FleetChange>,
+        parts: &mut JoinSet<()>,
+        stop: &CancellationToken,
+    ) -> Upstream {
+        let reader = Arc::new(Reader::new(self.config.api.connect_timeout, CLOCK));
+        let by_hand = self.config.accounts.iter().map(|account| account.app_id.clone());
+        let shared = PlatformParts {
+            client: Arc::clone(&self.client),
+            reader: Arc::clone(&reader),
+            store: Arc::clone(&self.outlets.store),
+            clock: CLOCK,
+            claims: Arc::new(Claims::new(by_hand)),
+            changes,
+            requests_per_second: self.config.api.requests_per_second,
+        };
+        let mut platforms = HashMap::new();
+        for platform in &self.config.platforms {
+            let (handle, discovery) = platform::start(Arc::clone(platform), shared.clone(), stop.clone());
+            platforms.insert(platform.name.clone(), handle);
+            parts.spawn(discovery);
+        }
+        Upstream { client: Arc::clone(&self.client), reader, platforms, started: Instant::now() }
     }
 }
 
@@ -146,7 +171,6 @@ async fn supervise(
 }
 
 fn web_state(config: &Config, outlets: &Outlets, telemetry_path: TelemetryPath) -> WebState {
-    let clock = Clock::System;
     let (store, own) = (Arc::clone(&outlets.store), Arc::clone(&outlets.metrics));
     let info_labels = config.info_labels.clone();
     let renderings = Renderings::new(move |format, encoding| {
@@ -156,7 +180,7 @@ fn web_state(config: &Config, outlets: &Outlets, telemetry_path: TelemetryPath) 
             readings: &readings,
             platforms: &platforms,
             info_labels: &info_labels,
-            now: clock.now(),
+            now: CLOCK.now(),
             own: &own,
         };
         page::render(&page, format, encoding)
@@ -164,7 +188,7 @@ fn web_state(config: &Config, outlets: &Outlets, telemetry_path: TelemetryPath) 
     let metrics = Arc::clone(&outlets.metrics);
     WebState {
         store: Arc::clone(&outlets.store),
-        clock,
+        clock: CLOCK,
         readiness: outlets.ready.clone(),
         telemetry_path,
         renderings: Arc::new(renderings),

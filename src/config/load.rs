@@ -7,11 +7,13 @@ use std::path::Path;
 use super::accounts::Accounts;
 use super::fault::{Faults, Place, Report};
 use super::layers::layered;
+use super::platforms::Platforms;
+use super::resolve::Resolver;
 use super::secrets::{Variables, why_unreadable};
 use super::section::Section;
 use super::settings::Settings;
 use super::yaml::{self, Node, STREAMED_KEY};
-use super::{ApiConfig, Config, planned_requests_per_second};
+use super::{ApiConfig, Config, planned};
 
 /// A configuration that may be used, and what is doubtful about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,14 +71,17 @@ fn read(path: &Path, variables: &[(String, String)], report: &Report) -> Option<
     };
     let root = Node::Map(layered(entries, variables, report));
     let mut root = Section::open(String::new(), root, report)?;
-    check_accounts(root.take(STREAMED_KEY).as_ref(), accounts.count(), report);
+    let entries = root.take(STREAMED_KEY);
     let settings = Settings::read(&mut root, &secrets, report);
+    let mut resolver = Resolver::new(&settings, report);
+    let platforms = Platforms::read(&mut root, &secrets, &mut resolver, report);
+    check_accounts(entries.as_ref(), accounts.count(), &platforms, report);
     root.finish();
-    let accounts = accounts.resolve(&settings);
+    let accounts = accounts.resolve(&mut resolver, &platforms);
     report.set_rank(0);
-    let planned = planned_requests_per_second(&accounts);
-    let api = api_config(&settings, planned, report)?;
-    Some(Config { api, info_labels: settings.info_labels, accounts, platforms: Vec::new() })
+    let platforms = platforms.into_inner();
+    let api = api_config(&settings, planned(&accounts, &platforms), report)?;
+    Some(Config { api, info_labels: settings.info_labels, accounts, platforms })
 }
 
 /// The whole file as text, or what is wrong with it.
@@ -92,11 +97,14 @@ fn read_text(path: &Path) -> Result<String, (&'static str, &'static str)> {
     String::from_utf8(bytes).map_err(|_| ("a file that is not UTF-8 text", "save it as UTF-8"))
 }
 
-fn check_accounts(node: Option<&Node>, count: usize, report: &Report) {
+fn check_accounts(node: Option<&Node>, count: usize, platforms: &Platforms, report: &Report) {
     let place = Place::key("", STREAMED_KEY);
     match node {
         Some(Node::Map(_)) if count > 0 => {}
-        None | Some(Node::Empty | Node::Map(_)) => report.fault(&place, "none", "name at least one account"),
+        None | Some(Node::Empty | Node::Map(_)) if platforms.discover() => {}
+        None | Some(Node::Empty | Node::Map(_)) => {
+            report.fault(&place, "none", "name at least one account, or let a platform discover them");
+        }
         Some(Node::List(_)) => {
             report.fault(&place, "a list, not a map", "write each account's name as a key, without `-`");
         }

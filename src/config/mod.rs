@@ -4,15 +4,23 @@
 pub mod account;
 mod accounts;
 mod fault;
+mod keys;
 mod layers;
 mod load;
 pub mod platform;
+mod platforms;
+mod presets;
+mod read_only;
+mod resolve;
+mod secret_keys;
 mod secrets;
 mod section;
 mod settings;
+mod sources;
 pub mod token;
 mod yaml;
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -37,6 +45,18 @@ pub struct Config {
     pub platforms: Vec<Arc<Platform>>,
 }
 
+impl Config {
+    /// All ways by which calls leave this machine.
+    pub fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
+        let accounts = self.accounts.iter().map(|account| &*account.endpoint);
+        let platforms = self.platforms.iter().flat_map(|platform| {
+            let discovered = platform.discovery.as_ref().map(|discovery| &*discovery.endpoint);
+            [Some(&*platform.endpoint), discovered].into_iter().flatten()
+        });
+        accounts.chain(platforms)
+    }
+}
+
 /// Settings shared by all calls to the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiConfig {
@@ -52,15 +72,51 @@ pub struct ApiConfig {
     pub ca_file: Option<PathBuf>,
 }
 
-/// Requests a second that `accounts` need in the long run: one data call per interval and one
-/// token call per lifetime of a stable token (at most 7,200 s, renewed 300 s before its end).
+impl Config {
+    /// Requests a second that the accounts need in the long run: one data call per interval of
+    /// each collector, and one token call per lifetime of a token that is fetched here. What
+    /// platforms discover, and their own calls, are not in it: nobody knows their number before.
+    pub fn planned_requests_per_second(&self) -> f64 {
+        planned(&self.accounts, &self.platforms)
+    }
+}
+
+/// As [`Config::planned_requests_per_second`], with every authorizer's token taken for one that is
+/// fetched here.
 pub fn planned_requests_per_second(accounts: &[Arc<Account>]) -> f64 {
-    const TOKEN_LIFE_SECONDS: f64 = 6_900.0;
+    planned(accounts, &[])
+}
+
+fn planned(accounts: &[Arc<Account>], platforms: &[Arc<Platform>]) -> f64 {
+    let read_elsewhere: BTreeSet<&PlatformName> = platforms
+        .iter()
+        .filter(|platform| matches!(platform.authorizer_token, platform::AuthorizerToken::ReadOnly(_)))
+        .map(|platform| &platform.name)
+        .collect();
+    let fetches = |account: &Account| match &account.token {
+        TokenSource::StableToken { .. } | TokenSource::Token { .. } => true,
+        TokenSource::Authorizer { platform, .. } => !read_elsewhere.contains(platform),
+        TokenSource::ReadOnly(_) | TokenSource::CloudHosting { .. } | TokenSource::CloudFile { .. } => false,
+    };
     accounts
         .iter()
-        .map(|account| {
-            let interval = account.interval.as_secs_f64();
-            1.0 / interval + 1.0 / TOKEN_LIFE_SECONDS.max(interval)
-        })
+        .map(|account| data_calls(account) + if fetches(account) { token_calls(account) } else { 0.0 })
         .sum()
+}
+
+/// Data calls a second. A look at the quota is one call for each API that is called.
+fn data_calls(account: &Account) -> f64 {
+    let each = |interval: Duration| 1.0 / interval.as_secs_f64();
+    let Collect { draft, quota } = account.collect;
+    let apis = if draft.is_some() { 2.0 } else { 1.0 };
+    each(account.interval) + draft.map_or(0.0, each) + quota.map_or(0.0, |quota| apis * each(quota))
+}
+
+/// Token calls a second: a token lives for at most 7,200 s and is renewed 300 s before its end, at
+/// the next call that needs one.
+fn token_calls(account: &Account) -> f64 {
+    const TOKEN_LIFE: Duration = Duration::from_secs(6_900);
+    let Collect { draft, quota } = account.collect;
+    let shortest = [Some(account.interval), draft, quota].into_iter().flatten().min();
+    1.0 / shortest.map_or(TOKEN_LIFE, |shortest| shortest.max(TOKEN_LIFE)).as_secs_f64()
 }

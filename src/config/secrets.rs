@@ -1,51 +1,34 @@
 //! Secret keys: each is given as `X`, `X_file` or `X_env`, and must be readable at the start.
+//! Headers have names of the operator's choice, so theirs is the text itself, `file` or `env`.
 
 use std::collections::HashMap;
 use std::fs::Metadata;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use reqwest::Url;
-
-use super::section::Section;
+use super::fault::Report;
+use super::section::{Section, place_of};
+use super::yaml::{Form, Node, Scalar};
 use crate::secret::{Secret, SecretError, SecretSource};
 
 /// The environment variables a secret may stand in.
 pub(super) type Variables<'e> = HashMap<&'e str, &'e str>;
 
+/// Is shown a key and its value, to decide on something and keep nothing of it.
+pub(super) type Seen<'s> = &'s mut dyn FnMut(&'static str, &str);
+
 /// A secret's three keys and its noun.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SecretKey {
-    inline: &'static str,
-    file: &'static str,
-    variable: &'static str,
-    what: &'static str,
-    accepts: fn(&str) -> bool,
-    rule: &'static str,
-}
-
-/// The `AppSecret` of an account.
-pub(super) const APP_SECRET: SecretKey = SecretKey {
-    inline: "app_secret",
-    file: "app_secret_file",
-    variable: "app_secret_env",
-    what: "an app secret",
-    accepts: |text| !text.trim().is_empty(),
-    rule: "give the one of the account's console page",
-};
-
-/// The proxy for calls to the API.
-pub(super) const PROXY: SecretKey = SecretKey {
-    inline: "proxy",
-    file: "proxy_file",
-    variable: "proxy_env",
-    what: "a proxy URL",
-    accepts: is_proxy_url,
-    rule: "write `http://HOST:PORT` or `https://HOST:PORT`, with `USER:PASSWORD@` before the host if needed",
-};
-
-fn is_proxy_url(text: &str) -> bool {
-    Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+    pub(super) inline: &'static str,
+    pub(super) file: &'static str,
+    pub(super) variable: &'static str,
+    /// The noun for its value.
+    pub(super) what: &'static str,
+    /// Whether a value may be right.
+    pub(super) accepts: fn(&str) -> bool,
+    /// What would be right.
+    pub(super) rule: &'static str,
 }
 
 impl SecretKey {
@@ -65,9 +48,19 @@ impl SecretKey {
     /// Takes the three keys, of which at most one may be there. Its value is read once, to see
     /// that it can be.
     pub(super) fn read(self, section: &mut Section<'_>, variables: &Variables<'_>) -> Option<SecretSource> {
-        let inline = self.read_inline(section);
-        let file = self.read_file(section);
-        let variable = self.read_variable(section, variables);
+        self.read_seen(section, variables, &mut |_, _| {})
+    }
+
+    /// As [`SecretKey::read`], and shows `seen` the key that stands there and its value.
+    pub(super) fn read_seen(
+        self,
+        section: &mut Section<'_>,
+        variables: &Variables<'_>,
+        seen: Seen<'_>,
+    ) -> Option<SecretSource> {
+        let inline = self.read_inline(section, seen);
+        let file = self.read_file(section, seen);
+        let variable = self.read_variable(section, variables, seen);
         let [inline, file, variable] = match [inline, file, variable] {
             [Given::No, Given::No, Given::No] => return None,
             sources => sources,
@@ -85,17 +78,63 @@ impl SecretKey {
         })
     }
 
-    fn read_inline(self, section: &mut Section<'_>) -> Given {
+    /// The secret at `path`: a text, or a map with a file or a variable. For maps whose keys the
+    /// operator chooses.
+    pub(super) fn read_entry(
+        self,
+        path: String,
+        node: Node,
+        report: &Report,
+        variables: &Variables<'_>,
+        seen: Seen<'_>,
+    ) -> Option<SecretSource> {
+        const SHAPE: &str = "write it as text, or as a map with `file` or `env`";
+        let place = place_of(path.clone(), &node);
+        let (wrong, right) = match node {
+            Node::Scalar(Scalar { form: Form::Bare, .. }) => {
+                (format!("a bare number or boolean, not {}", self.what), "write it in quotes")
+            }
+            Node::Scalar(Scalar { text, .. }) if (self.accepts)(&text) => {
+                seen("", &text);
+                return Some(SecretSource::Inline(Secret::new(text)));
+            }
+            Node::Scalar(_) => (format!("not {}", self.what), self.rule),
+            Node::Empty => ("empty".to_owned(), SHAPE),
+            Node::List(_) => (format!("a list, not {}", self.what), SHAPE),
+            Node::Map(_) => {
+                let mut section = Section::open(path, node, report)?;
+                let given =
+                    [self.read_file(&mut section, seen), self.read_variable(&mut section, variables, seen)];
+                section.finish();
+                match given {
+                    [Given::Good(source), Given::No] | [Given::No, Given::Good(source)] => {
+                        return Some(source);
+                    }
+                    [Given::Bad, Given::No] | [Given::No, Given::Bad] => return None,
+                    [Given::No, Given::No] => (format!("a map without {}", self.what), SHAPE),
+                    _ => ("given more than once".to_owned(), "keep one of `file` and `env`"),
+                }
+            }
+        };
+        report.fault(&place, wrong, right);
+        None
+    }
+
+    fn read_inline(self, section: &mut Section<'_>, seen: Seen<'_>) -> Given {
         if !section.has(self.inline) {
             section.take(self.inline);
             return Given::No;
         }
-        let source =
-            |text: &str| (self.accepts)(text).then(|| SecretSource::Inline(Secret::new(text.to_owned())));
+        let source = |text: &str| {
+            (self.accepts)(text).then(|| {
+                seen(self.inline, text);
+                SecretSource::Inline(Secret::new(text.to_owned()))
+            })
+        };
         Given::from(section.text(self.inline, self.what, self.rule, source))
     }
 
-    fn read_file(self, section: &mut Section<'_>) -> Given {
+    fn read_file(self, section: &mut Section<'_>, seen: Seen<'_>) -> Given {
         if !section.has(self.file) {
             section.take(self.file);
             return Given::No;
@@ -110,7 +149,8 @@ impl SecretKey {
             Ok((_, secret)) if !(self.accepts)(secret.expose()) => {
                 section.fault(self.file, format_args!("a file without {}", self.what), self.rule);
             }
-            Ok((metadata, _)) => {
+            Ok((metadata, secret)) => {
+                seen(self.file, secret.expose());
                 if is_open_to_others(&metadata) {
                     section.warn(self.file, "a file that others may read", "set its mode to 0600 or 0400");
                 }
@@ -120,7 +160,7 @@ impl SecretKey {
         Given::Bad
     }
 
-    fn read_variable(self, section: &mut Section<'_>, variables: &Variables<'_>) -> Given {
+    fn read_variable(self, section: &mut Section<'_>, variables: &Variables<'_>, seen: Seen<'_>) -> Given {
         if !section.has(self.variable) {
             section.take(self.variable);
             return Given::No;
@@ -139,7 +179,10 @@ impl SecretKey {
                     self.rule,
                 );
             }
-            Some(_) => return Given::Good(SecretSource::Env(name)),
+            Some(value) => {
+                seen(self.variable, value);
+                return Given::Good(SecretSource::Env(name));
+            }
         }
         Given::Bad
     }

@@ -64,6 +64,11 @@ impl<'r> Section<'r> {
         Place::key(&self.path, key)
     }
 
+    /// Where faults of this map go.
+    pub(super) fn report(&self) -> &'r Report {
+        self.report
+    }
+
     /// The path of this map.
     pub(super) fn path(&self) -> &str {
         &self.path
@@ -80,6 +85,13 @@ impl<'r> Section<'r> {
     /// Whether a value stands under `key` that was not taken yet.
     pub(super) fn has(&self, key: &str) -> bool {
         self.entries.iter().any(|(name, _)| name == key)
+    }
+
+    /// Refuses a map in which `key` is missing; `right` says what to give.
+    pub(super) fn require(&self, key: &str, right: impl Display) {
+        if !self.has(key) {
+            self.fault(key, "missing", right);
+        }
     }
 
     /// Takes the value of `key`, which from now on is a known key.
@@ -117,6 +129,24 @@ impl<'r> Section<'r> {
             self.fault(key, format_args!("not {what}"), rule);
         }
         parsed
+    }
+
+    /// A text that is one of the names in `table`: what stands beside it.
+    pub(super) fn choice<T: Copy>(
+        &mut self,
+        key: &'static str,
+        what: &str,
+        table: &[(&'static str, T)],
+    ) -> Option<T> {
+        let names: Vec<&'static str> = table.iter().map(|(name, _)| *name).collect();
+        let rule = format!("known here: {}", names.join(", "));
+        let scalar = self.scalar(key, what, &rule)?;
+        let found = table.iter().find(|(name, _)| *name == scalar.text).map(|(_, choice)| *choice);
+        if found.is_none() {
+            let meant = nearest(&scalar.text, &names).map_or_else(String::new, did_you_mean);
+            self.fault(key, format_args!("not {what}"), format_args!("{meant}{rule}"));
+        }
+        found
     }
 
     /// A duration within `span`.
@@ -183,6 +213,11 @@ impl<'r> Section<'r> {
         Some(texts)
     }
 
+    /// All keys of this map with their values, for maps whose keys the operator chooses.
+    pub(super) fn into_entries(self) -> Vec<(String, Node)> {
+        self.entries
+    }
+
     /// All keys of this map with their texts, for maps whose keys the operator chooses.
     pub(super) fn into_texts(mut self, what: &str, rule: &str) -> Vec<(String, String)> {
         let entries = std::mem::take(&mut self.entries);
@@ -212,8 +247,7 @@ impl<'r> Section<'r> {
     pub(super) fn finish(mut self) {
         self.entries.sort_by(|(a, _), (b, _)| a.cmp(b));
         for (key, node) in &self.entries {
-            let at = join(&self.path, key);
-            let place = sole_variable(&at, node).map_or_else(|| Place::Key(at.clone()), Place::Variable);
+            let place = place_of(join(&self.path, key), node);
             self.report.fault(&place, "unknown key", suggestion(key, &self.taken));
         }
     }
@@ -243,23 +277,43 @@ pub(super) fn refuse_duplicates(path: &str, entries: &mut Vec<(String, Node)>, r
     entries.retain(|_| !repeated.next().unwrap_or(false));
 }
 
-/// A variable that gave the value at `path`, if variables gave all of it.
-fn sole_variable(path: &str, node: &Node) -> Option<String> {
+/// Where `node` was given, which stands at `path`: in a variable if nothing of it is of the file.
+pub(super) fn place_of(path: String, node: &Node) -> Place {
     match node {
-        Node::Scalar(Scalar { form: Form::Variable, .. }) => Some(variable(path)),
-        Node::Map(entries) => {
-            let names = entries.iter().map(|(key, node)| sole_variable(&join(path, key), node));
-            names.collect::<Option<Vec<_>>>()?.into_iter().next()
+        Node::Scalar(Scalar { form: Form::Variable, .. }) => Place::Variable(variable(&path)),
+        Node::Map(entries) if entries.iter().all(|(_, below)| is_of_variables(below)) => {
+            match entries.first() {
+                Some((key, below)) => place_of(join(&path, key), below),
+                None => Place::Key(path),
+            }
         }
-        Node::Empty | Node::Scalar(_) | Node::List(_) => None,
+        _ => Place::Key(path),
     }
+}
+
+fn is_of_variables(node: &Node) -> bool {
+    match node {
+        Node::Scalar(scalar) => scalar.form == Form::Variable,
+        Node::Map(entries) => !entries.is_empty() && entries.iter().all(|(_, below)| is_of_variables(below)),
+        Node::Empty | Node::List(_) => false,
+    }
+}
+
+/// The name that was probably meant by `text`.
+pub(super) fn nearest<'n>(text: &str, names: &[&'n str]) -> Option<&'n str> {
+    let distance = |name: &str| strsim::damerau_levenshtein(&text.to_lowercase(), name);
+    let close = |name: &&str| distance(name) <= 1 + name.len() / 5;
+    names.iter().copied().filter(close).min_by_key(|name| distance(name))
+}
+
+/// The start of a hint that goes on.
+pub(super) fn did_you_mean(name: &str) -> String {
+    format!("did you mean `{name}`? ")
 }
 
 /// The known key that was probably meant, or all of them.
 fn suggestion(key: &str, known: &[&str]) -> String {
-    let distance = |name: &str| strsim::damerau_levenshtein(&key.to_lowercase(), name);
-    let close = |name: &&&str| distance(name) <= 1 + name.len() / 5;
-    if let Some(name) = known.iter().filter(close).min_by_key(|name| distance(name)) {
+    if let Some(name) = nearest(key, known) {
         return format!("did you mean `{name}`?");
     }
     match (key.split_once('.'), known.is_empty()) {

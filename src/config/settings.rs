@@ -5,27 +5,17 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::account::{BaseUrl, Kind, Limits, PerKind, Pool};
+use super::account::{BaseUrl, Limits};
 use super::fault::{Place, Report};
-use super::secrets::{PROXY, Variables, non_empty, small_file, why_unreadable};
+use super::keys::{LimitKeys, Poll, PollKeys};
+use super::secret_keys::PROXY;
+use super::secrets::{Variables, non_empty, small_file, why_unreadable};
 use super::section::{Section, Span};
 use crate::secret::SecretSource;
 
-const MINUTE: u64 = 60;
-const HOUR: u64 = 60 * MINUTE;
-const DAY: u64 = 24 * HOUR;
-
-const INTERVAL: Span =
-    Span { least: Duration::from_secs(1), most: Duration::from_secs(DAY), text: "`1s` to `24h`" };
-const HOLD: Span =
-    Span { least: Duration::from_secs(1), most: Duration::from_secs(366 * DAY), text: "`1s` to `8784h`" };
 const TIMEOUT: Span =
     Span { least: Duration::from_millis(100), most: Duration::from_secs(60), text: "`100ms` to `60s`" };
 
-/// Below this an account that is parked until the next day (UTC+8) loses its values.
-const DOUBTFUL_HOLD: Duration = Duration::from_secs(26 * HOUR);
-
-const MOST_ITEMS: u64 = 1_000_000_000_000;
 const MOST_REQUESTS: u32 = 1_000_000;
 const MOST_IN_FLIGHT: u32 = 100_000;
 const MOST_INFO_LABELS: usize = 10;
@@ -53,6 +43,11 @@ const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const DEFAULT_BASE_URL: &str = "https://api.weixin.qq.com";
 const DEFAULT_FALLBACK: &str = "https://api2.weixin.qq.com";
 
+/// Where the sidecar of 微信云托管 listens in: it cannot see into `https`.
+pub(super) fn cloud_hosting_base_url() -> Option<BaseUrl> {
+    BaseUrl::parse("http://api.weixin.qq.com")
+}
+
 /// Whether calls go to the official API.
 pub(super) fn is_default(base_url: &BaseUrl) -> bool {
     BaseUrl::parse(DEFAULT_BASE_URL).as_ref() == Some(base_url)
@@ -63,7 +58,7 @@ pub(super) fn default_fallback() -> Option<BaseUrl> {
     BaseUrl::parse(DEFAULT_FALLBACK)
 }
 
-/// Everything but accounts. What is faulty has its default, so that reading can go on.
+/// Everything but accounts and platforms. What is faulty has its default, so that reading can go on.
 #[derive(Debug)]
 pub(super) struct Settings {
     pub(super) api: Api,
@@ -77,6 +72,8 @@ pub(super) struct Settings {
 pub(super) struct Api {
     /// Nothing only if it is faulty.
     pub(super) base_url: Option<BaseUrl>,
+    /// Whether it stands in the configuration.
+    pub(super) is_base_url_set: bool,
     pub(super) fallback: Option<BaseUrl>,
     pub(super) proxy: Option<SecretSource>,
     pub(super) allow_http: bool,
@@ -89,90 +86,8 @@ pub(super) struct Api {
     pub(super) ca_file: Option<PathBuf>,
 }
 
-/// The map `poll`.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Poll {
-    pub(super) interval: Duration,
-    pub(super) hold: Duration,
-}
-
-impl Default for Poll {
-    fn default() -> Self {
-        Self { interval: Duration::from_secs(10 * MINUTE), hold: Duration::from_secs(72 * HOUR) }
-    }
-}
-
-/// The keys of `poll` as they stand in it or in an account.
-#[derive(Debug)]
-pub(super) struct PollKeys {
-    interval: Option<Duration>,
-    hold: Option<Duration>,
-    /// Whether all that stands there could be read, so that it can be compared.
-    is_sound: bool,
-}
-
-impl PollKeys {
-    pub(super) fn read(section: &mut Section<'_>) -> Self {
-        let given = ["interval", "hold"].map(|key| section.has(key));
-        let interval = section.duration("interval", INTERVAL);
-        let hold = section.duration("hold", HOLD);
-        Self { interval, hold, is_sound: given == [interval.is_some(), hold.is_some()] }
-    }
-
-    /// These keys over `base`, checked if any of them is set.
-    pub(super) fn over(&self, base: Poll, place: impl Fn(&str) -> Place, report: &Report) -> Poll {
-        let interval = self.interval.unwrap_or(base.interval);
-        let hold = self.hold.unwrap_or(base.hold);
-        let is_set = self.interval.is_some() || self.hold.is_some();
-        if self.is_sound && is_set && hold < interval {
-            let at = place(if self.hold.is_some() { "hold" } else { "interval" });
-            let wrong = "values are held for less than one interval";
-            report.fault(&at, wrong, "let `hold` be at least `interval`");
-        } else if self.hold.is_some() && hold < DOUBTFUL_HOLD {
-            let doubtful = "values are gone when an account has to wait for its next daily quota";
-            report.warn(&place("hold"), doubtful, "let `hold` be at least `26h`");
-        }
-        Poll { interval, hold }
-    }
-}
-
-/// The keys of `limits` as they stand in it or in an account.
-#[derive(Debug)]
-pub(super) struct LimitKeys {
-    items: PerKind<Option<u64>>,
-    pooled: Option<bool>,
-    /// Whether all that stands there could be read, so that it can be compared.
-    is_sound: bool,
-}
-
-impl LimitKeys {
-    pub(super) fn read(section: &mut Section<'_>) -> Self {
-        let given = PerKind::new(|kind| section.has(kind.label()));
-        let items = PerKind::new(|kind| section.whole(kind.label(), MOST_ITEMS));
-        let is_sound = Kind::ALL.into_iter().all(|kind| given[kind] == items[kind].is_some());
-        Self { items, pooled: section.boolean("pooled"), is_sound }
-    }
-
-    /// These keys over `base`, checked if any of them is set.
-    pub(super) fn over(&self, base: Limits, place: impl Fn(&str) -> Place, report: &Report) -> Limits {
-        let items = PerKind::new(|kind| self.items[kind].unwrap_or(base.items[kind]));
-        let pooled = self.pooled.unwrap_or(base.pooled);
-        let is_set = |kind: Kind| self.items[kind].is_some();
-        for kinds in Pool::ALL.map(Pool::kinds) {
-            let [first, second] = kinds;
-            let concerned = self.pooled.is_some() || is_set(first) || is_set(second);
-            if self.is_sound && concerned && pooled && items[first] != items[second] {
-                let key = kinds.into_iter().find(|kind| is_set(*kind)).map_or("pooled", Kind::label);
-                let wrong = format!("`{}` and `{}` share one limit", first.label(), second.label());
-                report.fault(&place(key), wrong, "give both the same number, or set `pooled` to `false`");
-            }
-        }
-        Limits { items, pooled }
-    }
-}
-
 impl Settings {
-    /// Takes the keys of `root` but `accounts`.
+    /// Takes the keys of `root` but `accounts` and `platforms`.
     pub(super) fn read(root: &mut Section<'_>, variables: &Variables<'_>, report: &Report) -> Self {
         let mut section =
             |key| root.section(key).unwrap_or_else(|| Section::empty(String::from(key), report));
@@ -191,12 +106,14 @@ impl Settings {
 impl Api {
     fn read(mut section: Section<'_>, variables: &Variables<'_>) -> Self {
         let allow_http = section.boolean("allow_http").unwrap_or(false);
+        let is_base_url_set = section.has("base_url");
         let (base_url, fallback) = read_base_urls(&mut section, allow_http);
         let (timeout, connect_timeout) = read_timeouts(&mut section);
         let requests_per_second = section.whole("requests_per_second", MOST_REQUESTS.into());
         let max_in_flight = section.whole("max_in_flight", MOST_IN_FLIGHT.into());
         let api = Self {
             base_url,
+            is_base_url_set,
             fallback,
             proxy: PROXY.read(&mut section, variables),
             allow_http,
@@ -274,7 +191,8 @@ fn read_timeouts(section: &mut Section<'_>) -> (Duration, Duration) {
     (timeout, connect_timeout)
 }
 
-fn read_ca_file(section: &mut Section<'_>) -> Option<PathBuf> {
+/// The path under `ca_file`, if there is a certificate in that file.
+pub(super) fn read_ca_file(section: &mut Section<'_>) -> Option<PathBuf> {
     const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
     let path = PathBuf::from(section.text("ca_file", "a path", "write the path of a PEM file", non_empty)?);
     let text = small_file(&path)

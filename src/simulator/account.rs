@@ -1,20 +1,23 @@
 //! One account of the platform: decides what each of its calls gets. Pure: `now` is an argument.
 
-use std::time::Duration;
+mod authorization;
 
-use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+use serde_json::json;
 
 use crate::clock::WallTime;
 use crate::config::{Kind, Limits, PerKind};
 use crate::simulator::Endpoint;
-use crate::simulator::answer::Answer;
-use crate::simulator::quota::{Exceeded, Quota, Usage};
-use crate::simulator::scenario::{Calls, Fault, Latency, ScheduledFault, SimulatedAccount};
-use crate::simulator::token::{Refusal, TokenRules, Tokens};
+use crate::simulator::account::authorization::Authorization;
+use crate::simulator::answer::{Answer, Outcome};
+use crate::simulator::ledger::Ledger;
+use crate::simulator::quota::Quota;
+use crate::simulator::scenario::SimulatedAccount;
+use crate::simulator::token::{Grant, Issuer, Refusal, TokenRules, Tokens};
 
 /// The platform's published limits of the two token calls.
 const STABLE_TOKEN_QUOTA: Quota = Quota { per_day: Some(500_000), per_minute: Some(10_000) };
 const TOKEN_QUOTA: Quota = Quota { per_day: Some(2_000), per_minute: None };
+const NO_QUOTA: Quota = Quota { per_day: None, per_minute: None };
 
 /// What a token call asks for, as far as the account decides.
 #[derive(Clone, Copy, Debug)]
@@ -41,11 +44,32 @@ impl TokenMode {
     }
 }
 
-/// What a call gets, and when.
-#[derive(Debug)]
-pub(super) struct Outcome {
-    pub answer: Answer,
-    pub delay: Duration,
+/// A call that needs an access token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DataCall<'a> {
+    Material,
+    Draft,
+    /// Asks for the quota of the API at this path.
+    Quota(&'a str),
+}
+
+impl DataCall<'_> {
+    pub(super) const fn endpoint(self) -> Endpoint {
+        match self {
+            Self::Material => Endpoint::MaterialCount,
+            Self::Draft => Endpoint::DraftCount,
+            Self::Quota(_) => Endpoint::QuotaGet,
+        }
+    }
+}
+
+/// What lets a data call in.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Pass<'a> {
+    /// An `access_token`, still to be checked.
+    Token(&'a str),
+    /// The cloud container that the call comes from.
+    Cloud,
 }
 
 /// One account as it is now.
@@ -53,110 +77,79 @@ pub(super) struct Outcome {
 pub(super) struct AccountState {
     account: SimulatedAccount,
     speed: f64,
-    started: WallTime,
-    salt: u64,
+    rules: TokenRules,
     tokens: Tokens,
-    /// By `Endpoint`.
-    usage: [Usage; Endpoint::ALL.len()],
-    /// By `Endpoint`.
-    calls: [u64; Endpoint::ALL.len()],
-    fault: Option<(Calls, Fault)>,
-}
-
-/// The faults that strike one call.
-#[derive(Default)]
-struct Strike {
-    delay: Duration,
-    flap: bool,
-    slow: Option<Duration>,
-    /// What is answered without looking at the request.
-    instead: Option<Answer>,
+    /// One for each third-party platform that ever had the account.
+    authorizations: Vec<Authorization>,
+    ledger: Ledger,
 }
 
 impl AccountState {
-    /// The account at the start of its scenario. `place` is its own among all accounts, `speed` the
+    /// The account at the start of its scenario. `place` is its own among all app ids, `speed` the
     /// scenario's.
     pub(super) fn new(
         place: usize,
-        account: SimulatedAccount,
+        mut account: SimulatedAccount,
         rules: TokenRules,
         speed: f64,
         started: WallTime,
     ) -> Self {
-        // With the start in it, a restarted simulator does not issue the tokens of its last run again.
-        let salt = xxh3_64_with_seed(account.app_id.as_str().as_bytes(), started.millis().cast_unsigned());
-        let data_quota = Quota { per_day: account.daily_calls, per_minute: account.minute_calls };
-        let usage = Endpoint::ALL.map(|endpoint| match endpoint {
-            Endpoint::StableToken => Usage::new(STABLE_TOKEN_QUOTA, 0, started),
-            Endpoint::Token => Usage::new(TOKEN_QUOTA, 0, started),
-            Endpoint::MaterialCount => Usage::new(data_quota, account.used_today, started),
-        });
-        let tokens = Tokens::new(place, salt, rules);
-        Self { account, speed, started, salt, tokens, usage, calls: Default::default(), fault: None }
+        let faults = std::mem::take(&mut account.faults);
+        let mut ledger = Ledger::new(&account.app_id, account.latency, faults, account.refused_ip, started);
+        ledger.use_before(Endpoint::MaterialCount, account.used_today);
+        let tokens = Tokens::new(Issuer::new(place, ledger.salt()), rules);
+        Self { account, speed, rules, tokens, authorizations: Vec::new(), ledger }
     }
 
-    pub(super) fn calls(&self, endpoint: Endpoint) -> u64 {
-        self.calls[endpoint as usize]
+    pub(super) fn ledger(&mut self) -> &mut Ledger {
+        &mut self.ledger
     }
 
     pub(super) fn retire_tokens(&mut self) {
         self.tokens.retire_all();
-    }
-
-    pub(super) fn set_fault(&mut self, fault: Option<(Calls, Fault)>) {
-        self.fault = fault;
+        self.authorizations.iter_mut().for_each(Authorization::retire_tokens);
     }
 
     /// A call of one of the two token endpoints.
     pub(super) fn token(&mut self, now: WallTime, request: TokenRequest<'_>) -> Outcome {
-        let endpoint = request.mode.endpoint();
-        let strike = self.visit(now, endpoint);
-        let answer = strike.instead.unwrap_or_else(|| match self.granted(now, request) {
-            Ok(answer) | Err(answer) => answer,
+        let strike = self.ledger.visit(now, request.mode.endpoint());
+        strike.on(|| match self.granted(now, request) {
+            Ok(answer) | Err(answer) => answer.into(),
+        })
+    }
+
+    /// A data call.
+    pub(super) fn data(&mut self, now: WallTime, call: DataCall<'_>, pass: Pass<'_>) -> Outcome {
+        let strike = self.ledger.visit(now, call.endpoint());
+        let flap = strike.flap();
+        let outcome = strike.on(|| match self.served(now, call, pass) {
+            Ok(answer) => answer.into(),
+            Err(code) => Outcome::refused(code),
         });
-        Outcome { answer: drip(answer, strike.slow), delay: strike.delay }
+        if flap {
+            self.retire_tokens();
+        }
+        outcome
     }
 
-    /// A call of `get_materialcount`.
-    pub(super) fn material_count(&mut self, now: WallTime, token: &str) -> Outcome {
-        let strike = self.visit(now, Endpoint::MaterialCount);
-        let answer =
-            strike.instead.unwrap_or_else(|| match self.admit(now, Endpoint::MaterialCount, token) {
-                Ok(()) => Answer::Counts(self.counts(now)),
-                Err(code) => Answer::Error(code),
-            });
-        if strike.flap {
-            self.tokens.retire_all();
-        }
-        Outcome { answer: drip(answer, strike.slow), delay: strike.delay }
+    /// The stable token, as another program of the account's owner would get it: no call is counted.
+    pub(super) fn stable_token(&mut self, now: WallTime) -> Grant {
+        self.tokens.stable(now)
     }
 
-    /// Counts a call and gathers what strikes it.
-    fn visit(&mut self, now: WallTime, endpoint: Endpoint) -> Strike {
-        self.calls[endpoint as usize] += 1;
-        let calls = match endpoint {
-            Endpoint::StableToken | Endpoint::Token => Calls::Token,
-            Endpoint::MaterialCount => Calls::Data,
-        };
-        let since_start = now.since(self.started);
-        let scheduled = self.account.faults.iter().filter(|fault| fault.is_active(since_start));
-        let scheduled = scheduled.map(|fault| (fault.calls, fault.fault));
-        let mut strike = Strike { delay: self.pick(self.account.latency), ..Strike::default() };
-        for (_, fault) in
-            self.fault.into_iter().chain(scheduled).filter(|(on, _)| *on == Calls::All || *on == calls)
-        {
-            match fault {
-                Fault::Latency(latency) => strike.delay += self.pick(latency),
-                Fault::Slow(time) => strike.slow = strike.slow.or(Some(time)),
-                Fault::TokenFlap => strike.flap = true,
-                Fault::Reset => strike.answer(Answer::Reset),
-                Fault::Http(status) => strike.answer(Answer::Http(status)),
-                Fault::Garbage => strike.answer(Answer::Garbage),
-                Fault::Html => strike.answer(Answer::Html),
-                Fault::Errcode(code) => strike.answer(Answer::Error(code)),
-            }
-        }
-        strike
+    /// What the token file of the account's cloud container holds now.
+    pub(super) fn cloud_token(&mut self, now: WallTime) -> Grant {
+        self.tokens.cloud(now)
+    }
+
+    /// Whether calls may come through cloud containers.
+    pub(super) fn is_in_cloud(&self) -> bool {
+        self.account.cloud || self.account.cloud_hosting
+    }
+
+    /// Checks a `cloudbase_access_token`.
+    pub(super) fn check_cloud(&self, now: WallTime, token: &str) -> Result<(), i64> {
+        self.tokens.check_cloud(now, token).map_err(Refusal::errcode)
     }
 
     fn granted(&mut self, now: WallTime, request: TokenRequest<'_>) -> Result<Answer, Answer> {
@@ -167,7 +160,7 @@ impl AccountState {
             (Some("client_credential"), None) => return Err(Answer::Error(41004)),
             _ => return Err(Answer::Error(40002)),
         }
-        if let Some(ip) = self.account.refused_ip {
+        if let Some(ip) = self.ledger.refused_ip() {
             return Err(Answer::NotInWhitelist(ip));
         }
         self.use_up(now, request.mode.endpoint()).map_err(Answer::Error)?;
@@ -179,25 +172,64 @@ impl AccountState {
         Ok(Answer::Token(grant))
     }
 
-    /// Whether a data call may go ahead, or its `errcode`.
-    fn admit(&mut self, now: WallTime, endpoint: Endpoint, token: &str) -> Result<(), i64> {
-        match self.tokens.check(now, token) {
-            Ok(()) => self.use_up(now, endpoint),
-            Err(Refusal::Retired) => Err(40001),
-            Err(Refusal::Expired) => Err(42001),
+    fn served(&mut self, now: WallTime, call: DataCall<'_>, pass: Pass<'_>) -> Result<Answer, i64> {
+        if let Pass::Token(token) = pass {
+            self.admit(now, call, token)?;
+        }
+        self.use_up(now, call.endpoint())?;
+        match call {
+            DataCall::Material => Ok(Answer::Counts(self.counts(now))),
+            DataCall::Draft => Ok(Answer::Json(json!({"total_count": self.account.drafts}))),
+            DataCall::Quota(path) => self.quota_of(now, path),
         }
     }
 
+    /// Whether the token may make the call, or the `errcode`.
+    fn admit(&self, now: WallTime, call: DataCall<'_>, token: &str) -> Result<(), i64> {
+        let through_platform =
+            self.authorizations.iter().find_map(|authorization| authorization.admit(now, call, token));
+        through_platform.unwrap_or_else(|| self.tokens.check(now, token).map_err(Refusal::errcode))
+    }
+
+    fn quota_of(&mut self, now: WallTime, path: &str) -> Result<Answer, i64> {
+        if !path.starts_with('/') {
+            return Err(76003);
+        }
+        let endpoint = Endpoint::at(path).ok_or(76021)?;
+        if endpoint.is_component() {
+            return Err(76022);
+        }
+        let Quota { per_day, per_minute } = self.quota(endpoint);
+        let (limit, used) = (per_day.unwrap_or(0), self.ledger.used_today(now, endpoint));
+        let refresh = if per_minute.is_some() { 60 } else { 0 };
+        Ok(Answer::Json(json!({
+            "errcode": 0,
+            "errmsg": "ok",
+            "quota": {"daily_limit": limit, "used": used, "remain": limit.saturating_sub(used)},
+            "rate_limit": {"call_count": per_minute.unwrap_or(0), "refresh_second": refresh},
+            "component_rate_limit": {"call_count": 0, "refresh_second": 0},
+        })))
+    }
+
     fn use_up(&mut self, now: WallTime, endpoint: Endpoint) -> Result<(), i64> {
-        self.usage[endpoint as usize].take(now).map_err(|exceeded| match exceeded {
-            Exceeded::Day => 45009,
-            Exceeded::Minute => 45011,
-        })
+        let quota = self.quota(endpoint);
+        self.ledger.use_up(now, endpoint, quota)
+    }
+
+    fn quota(&self, endpoint: Endpoint) -> Quota {
+        let per_minute = self.account.minute_calls;
+        match endpoint {
+            Endpoint::StableToken => STABLE_TOKEN_QUOTA,
+            Endpoint::Token => TOKEN_QUOTA,
+            Endpoint::MaterialCount => Quota { per_day: self.account.daily_calls, per_minute },
+            Endpoint::DraftCount => Quota { per_day: self.account.draft_daily_calls, per_minute },
+            _ => NO_QUOTA,
+        }
     }
 
     /// Items now. Growth does not pass the storage limits; a start beyond them stays.
     fn counts(&self, now: WallTime) -> PerKind<u64> {
-        let hours = now.since(self.started).as_secs_f64() / 3_600.0 * self.speed;
+        let hours = self.ledger.since_start(now).as_secs_f64() / 3_600.0 * self.speed;
         let limits = Limits::default().items;
         PerKind::new(|kind: Kind| {
             let first = self.account.counts[kind];
@@ -214,36 +246,5 @@ impl AccountState {
                 first.saturating_add(size).min(limits[kind].max(first))
             }
         })
-    }
-
-    /// A time between the bounds that differs by account and call.
-    fn pick(&self, latency: Latency) -> Duration {
-        let spread = latency.most.saturating_sub(latency.least);
-        if spread.is_zero() {
-            return latency.least;
-        }
-        let call = self.calls.iter().sum::<u64>();
-        let share = xxh3_64((self.salt ^ call).to_le_bytes().as_slice()) >> 32;
-        latency.least + spread.mul_f64(share as f64 / f64::from(u32::MAX))
-    }
-}
-
-impl Strike {
-    fn answer(&mut self, answer: Answer) {
-        self.instead.get_or_insert(answer);
-    }
-}
-
-impl ScheduledFault {
-    fn is_active(&self, since_start: Duration) -> bool {
-        since_start.checked_sub(self.after).is_some_and(|age| self.lasts.is_none_or(|lasts| age < lasts))
-    }
-}
-
-/// Spreads what can be read to its end.
-fn drip(answer: Answer, time: Option<Duration>) -> Answer {
-    match (answer, time) {
-        (answer, None) | (answer @ (Answer::Reset | Answer::Http(_) | Answer::Html), Some(_)) => answer,
-        (answer, Some(time)) => Answer::Slow(Box::new(answer), time),
     }
 }

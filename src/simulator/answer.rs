@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
+use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::clock::WallTime;
@@ -14,15 +15,39 @@ use crate::config::{Kind, PerKind};
 use crate::simulator::body::{Broken, Dripping};
 use crate::simulator::token::Grant;
 
+/// What a call gets, and when.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    pub answer: Answer,
+    pub delay: Duration,
+}
+
+impl Outcome {
+    /// An error at once.
+    pub(super) fn refused(errcode: i64) -> Self {
+        Answer::Error(errcode).into()
+    }
+}
+
+impl From<Answer> for Outcome {
+    fn from(answer: Answer) -> Self {
+        Self { answer, delay: Duration::ZERO }
+    }
+}
+
 /// What one call gets.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Answer {
     Token(Grant),
     Counts(PerKind<u64>),
+    /// What is asked for too seldom to be written by hand.
+    Json(Value),
     /// An `errcode`; its message follows from it.
     Error(i64),
     /// 40164, which tells the caller its address.
     NotInWhitelist(IpAddr),
+    /// 61004, the same of a third-party platform.
+    NotRegistered(IpAddr),
     /// The content of another answer, its body spread over this time.
     Slow(Box<Answer>, Duration),
     Reset,
@@ -84,6 +109,7 @@ impl Answer {
                     r#"{{"voice_count":{voice},"video_count":{video},"image_count":{image},"news_count":{news}}}"#
                 )
             }
+            Self::Json(value) => value.to_string(),
             Self::Error(code) => error(code, message(code), rid()),
             Self::NotInWhitelist(ip) => {
                 let mapped = match ip {
@@ -91,6 +117,12 @@ impl Answer {
                     IpAddr::V6(v6) => v6,
                 };
                 error(40164, &format!("invalid ip {ip} ipv6 {mapped}, not in whitelist"), rid())
+            }
+            Self::NotRegistered(ip) => {
+                let rid = rid();
+                let hint = xxh3_64(&rid.number.to_be_bytes());
+                let told = format!("access clientip is not registered hint: [{hint:016x}] requestIP: {ip}");
+                error(61004, &told, rid)
             }
             Self::Slow(answer, _) => answer.text(rid),
             Self::Reset | Self::Http(_) | Self::Garbage | Self::Html => {
@@ -135,10 +167,12 @@ fn message(code: i64) -> &'static str {
         40014 => "invalid access_token",
         40066 => "invalid url",
         40125 => "invalid appsecret",
+        40170 => "args count exceed count limit",
         40243 => "appsecret is frozen",
         41001 => "access_token missing",
         41002 => "appid missing",
         41004 => "appsecret missing",
+        41018 => "component_appid missing",
         42001 => "access_token expired",
         43001 => "require GET method",
         43002 => "require POST method",
@@ -149,6 +183,16 @@ fn message(code: i64) -> &'static str {
         48001 => "api unauthorized",
         50002 => "user limited",
         50007 => "account is frozen",
+        61003 => "component is not authorized by this account",
+        61005 => "component ticket is expired",
+        61006 => "component ticket is invalid",
+        61007 => "api is unauthorized to component",
+        61014 => "component access_token is needed",
+        61015 => "access_token of the account is needed",
+        61023 => "refresh_token is invalid",
+        76003 => "invalid cgi_path, must begin with a slash",
+        76021 => "cgi_path not found",
+        76022 => "cgi_path does not match the access_token",
         89503 => "this ip has to be confirmed by the administrator",
         _ => "simulated error",
     }

@@ -39,34 +39,38 @@ impl Daily {
 }
 
 /// The calls of one API by one account.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Usage {
-    quota: Quota,
     day: Daily,
     minute: Window,
 }
 
 impl Usage {
     /// `used_today` calls were made today before `now`.
-    pub(super) fn new(quota: Quota, used_today: u64, now: WallTime) -> Self {
-        let mut usage = Self { quota, day: Daily::default(), minute: Window::default() };
+    pub(super) fn new(used_today: u64, now: WallTime) -> Self {
+        let mut usage = Self::default();
         usage.day.used(now);
         usage.day.0.used = used_today;
         usage
     }
 
-    /// Counts one call, or says which quota refuses it. Refused calls are not counted.
-    pub(super) fn take(&mut self, now: WallTime) -> Result<(), Exceeded> {
+    /// Counts one call, or says which limit of `quota` refuses it. Refused calls are not counted.
+    pub(super) fn take(&mut self, now: WallTime, quota: Quota) -> Result<(), Exceeded> {
         let used_in_minute = self.minute.used_in(now.millis().div_euclid(MINUTE_MILLIS));
-        if self.quota.per_day.is_some_and(|limit| self.day.used(now) >= limit) {
+        if quota.per_day.is_some_and(|limit| self.day.used(now) >= limit) {
             return Err(Exceeded::Day);
         }
-        if self.quota.per_minute.is_some_and(|limit| used_in_minute >= limit) {
+        if quota.per_minute.is_some_and(|limit| used_in_minute >= limit) {
             return Err(Exceeded::Minute);
         }
         self.day.take(now, u64::MAX);
         self.minute.used += 1;
         Ok(())
+    }
+
+    /// Calls of today so far.
+    pub(super) fn today(&mut self, now: WallTime) -> u64 {
+        self.day.used(now)
     }
 }
 

@@ -2,18 +2,21 @@
 //! Written here, generated, or read from YAML by [`Scenario::from_yaml`].
 
 mod demo;
+mod generated;
 mod yaml;
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use xxhash_rust::xxh3::xxh3_64;
-
-use crate::config::{AppId, Kind, PerKind};
+use crate::config::{AppId, PerKind};
 
 /// The platform's own words: valid for 7,200 s, renewed within the last 300.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(7_200);
 const TOKEN_OVERLAP: Duration = Duration::from_secs(300);
+
+/// 2026-01-01 00:00:00 in Shanghai.
+const AUTH_TIME: u64 = 1_767_196_800;
 
 /// Everything the simulator is told.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +31,8 @@ pub struct Scenario {
     pub speed: f64,
     /// The accounts; app ids are unique.
     pub accounts: Vec<SimulatedAccount>,
+    /// The third-party platforms; their app ids differ from each other and from the accounts'.
+    pub platforms: Vec<SimulatedPlatform>,
 }
 
 /// One account of the platform.
@@ -45,18 +50,64 @@ pub struct SimulatedAccount {
     pub counts: PerKind<u64>,
     /// Items that come (or, below 0, go) within an hour. Growth ends at the storage limits.
     pub growth_per_hour: PerKind<f64>,
-    /// Quota of data calls a day; unbounded when absent.
+    /// Articles in the draft box.
+    pub drafts: u64,
+    /// Quota of `get_materialcount` a day; unbounded when absent.
     pub daily_calls: Option<u64>,
-    /// Data calls of today that were made before the start.
+    /// Calls of `get_materialcount` of today that were made before the start.
     pub used_today: u64,
-    /// Quota of data calls a minute; unbounded when absent.
+    /// Quota of `draft/count` a day; unbounded when absent.
+    pub draft_daily_calls: Option<u64>,
+    /// Quota of each of the two a minute; unbounded when absent.
     pub minute_calls: Option<u64>,
     /// When set, token calls are refused because this address is not in the whitelist.
     pub refused_ip: Option<IpAddr>,
+    /// Whether calls may come through cloud containers: with a `cloudbase_access_token`, or named by
+    /// `from_appid`.
+    pub cloud: bool,
+    /// Whether calls without any token count as the account's own, as if the simulator were the
+    /// sidecar of its cloud container. Includes `cloud`; the first account that has it wins.
+    pub cloud_hosting: bool,
     /// How long each answer takes.
     pub latency: Latency,
     /// What goes wrong, and when.
     pub faults: Vec<ScheduledFault>,
+}
+
+/// A third-party platform (第三方平台).
+#[derive(Clone, Debug, PartialEq)]
+pub struct SimulatedPlatform {
+    /// What an operator would call it; valid as an `AccountName`.
+    pub name: String,
+    /// Its component app id.
+    pub app_id: AppId,
+    /// Its component app secret.
+    pub secret: String,
+    /// The verify ticket that is valid at the start.
+    pub ticket: String,
+    /// The accounts that authorised it.
+    pub authorizers: Vec<SimulatedAuthorizer>,
+    /// When set, its calls are refused because this address is not in the whitelist.
+    pub refused_ip: Option<IpAddr>,
+    /// How long each answer takes.
+    pub latency: Latency,
+    /// What goes wrong with its calls, and when.
+    pub faults: Vec<ScheduledFault>,
+}
+
+/// The terms on which an account authorised a platform.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SimulatedAuthorizer {
+    /// The account's app id.
+    pub app_id: AppId,
+    /// What brings authorizer tokens; empty where the platform never exchanged its code.
+    pub refresh_token: String,
+    /// When the account authorised the platform, in seconds since the Unix epoch.
+    pub auth_time: u64,
+    /// The permission sets. Material and drafts need 11 or 100.
+    pub func_info: Vec<u32>,
+    /// Whether the account is a mini program.
+    pub mini_program: bool,
 }
 
 /// A time that varies from call to call between two bounds.
@@ -81,7 +132,7 @@ pub struct ScheduledFault {
     pub fault: Fault,
 }
 
-/// Which calls of an account a fault strikes.
+/// Which calls a fault strikes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Calls {
     /// Every call.
@@ -91,6 +142,12 @@ pub enum Calls {
     Token,
     /// The calls that use one.
     Data,
+    /// `get_materialcount` alone.
+    Material,
+    /// `draft/count` alone.
+    Draft,
+    /// `quota/get` alone.
+    Quota,
 }
 
 /// One thing that goes wrong.
@@ -123,17 +180,36 @@ pub struct ScenarioError(String);
 impl Scenario {
     /// A scenario of these accounts with the platform's token rules, in real time.
     pub fn new(accounts: Vec<SimulatedAccount>) -> Self {
-        Self { token_lifetime: TOKEN_LIFETIME, token_overlap: TOKEN_OVERLAP, speed: 1.0, accounts }
+        let (token_lifetime, token_overlap, platforms) = (TOKEN_LIFETIME, TOKEN_OVERLAP, Vec::new());
+        Self { token_lifetime, token_overlap, speed: 1.0, accounts, platforms }
     }
 
     /// `n` healthy accounts: account `i`, from 0, has the app id `wx` and `i` as 16 hex digits and the
     /// secret `simulated-secret-<i>`. Counts differ by account; images grow by 0 to 6 an hour.
     pub fn generated(n: u32) -> Self {
-        Self::new((0..n).filter_map(generated).collect())
+        Self::new(generated::accounts(n))
+    }
+
+    /// The accounts of [`Scenario::generated`], all authorizers of one platform: component app id
+    /// `wxffffffffffffffff`, component secret `simulated-component-secret`, ticket
+    /// `ticket@@@simulated`; the refresh token of account `i` is `refreshtoken@@@simulated-<i>`.
+    pub fn generated_platform(n: u32) -> Self {
+        let accounts = generated::accounts(n);
+        Self { platforms: generated::platform(&accounts).into_iter().collect(), ..Self::new(accounts) }
+    }
+
+    /// The accounts that no platform has: those that an exporter is told of one by one.
+    pub fn own_accounts(&self) -> impl Iterator<Item = &SimulatedAccount> {
+        let authorizers = self.platforms.iter().flat_map(|platform| &platform.authorizers);
+        let authorizers: HashSet<_> = authorizers.map(|authorizer| &authorizer.app_id).collect();
+        self.accounts.iter().filter(move |account| !authorizers.contains(&account.app_id))
     }
 
     /// One account for each thing a demo has to show, named `healthy`, `nearly-full`, `full`, `growing`,
-    /// `secret-wrong`, `ip-refused`, `quota-used-up` and `slow`. Counts grow 600 times faster than told.
+    /// `secret-wrong`, `ip-refused`, `quota-used-up` and `slow`; `file-fed`, whose token another program
+    /// keeps ([`Simulator::stable_token_of`](crate::simulator::Simulator::stable_token_of)); and the
+    /// platform `agency` with `agency-books` and `agency-coffee`, `agency-shop`, a mini program, and
+    /// `agency-limited`, without the permission for material. Counts grow 600 times faster than told.
     pub fn demo() -> Self {
         demo::scenario()
     }
@@ -154,13 +230,41 @@ impl SimulatedAccount {
             secret: secret.to_owned(),
             counts: PerKind::new(|_| 0),
             growth_per_hour: PerKind::new(|_| 0.0),
+            drafts: 0,
             daily_calls: None,
             used_today: 0,
+            draft_daily_calls: None,
             minute_calls: None,
+            refused_ip: None,
+            cloud: false,
+            cloud_hosting: false,
+            latency: Latency::default(),
+            faults: Vec::new(),
+        }
+    }
+}
+
+impl SimulatedPlatform {
+    /// A healthy platform without accounts.
+    pub fn new(name: &str, app_id: AppId, secret: &str, ticket: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            app_id,
+            secret: secret.to_owned(),
+            ticket: ticket.to_owned(),
+            authorizers: Vec::new(),
             refused_ip: None,
             latency: Latency::default(),
             faults: Vec::new(),
         }
+    }
+}
+
+impl SimulatedAuthorizer {
+    /// An official account that grants permission set 11 (素材管理).
+    pub fn new(app_id: AppId, refresh_token: &str) -> Self {
+        let refresh_token = refresh_token.to_owned();
+        Self { app_id, refresh_token, auth_time: AUTH_TIME, func_info: vec![11], mini_program: false }
     }
 }
 
@@ -169,25 +273,6 @@ impl ScheduledFault {
     pub const fn always(calls: Calls, fault: Fault) -> Self {
         Self { after: Duration::ZERO, lasts: None, calls, fault }
     }
-}
-
-fn generated(i: u32) -> Option<SimulatedAccount> {
-    let mix = xxh3_64(&i.to_le_bytes());
-    Some(SimulatedAccount {
-        display_name: format!("模拟账号 {i}"),
-        counts: PerKind::new(|kind| match kind {
-            Kind::Voice => mix % 900,
-            Kind::Video => (mix >> 16) % 900,
-            Kind::Image => (mix >> 32) % 90_000,
-            Kind::News => (mix >> 48) % 20_000,
-        }),
-        growth_per_hour: PerKind::new(|kind| if kind == Kind::Image { f64::from(i % 7) } else { 0.0 }),
-        ..SimulatedAccount::new(
-            &format!("simulated-{i}"),
-            app_id(u64::from(i))?,
-            &format!("simulated-secret-{i}"),
-        )
-    })
 }
 
 /// 16 hex digits keep the rule of app ids, whatever the number.

@@ -1,5 +1,5 @@
-//! The tokens of one account: stable and plain ones, which never touch each other. Pure: `now` is an
-//! argument.
+//! Tokens, line by line: those of one line replace each other, those of different lines never touch.
+//! Pure: `now` is an argument.
 
 use std::time::Duration;
 
@@ -38,6 +38,10 @@ pub(super) struct Grant {
     pub expires_in_seconds: u64,
 }
 
+/// A cloud container's token file: pushed anew every 10 minutes, each token valid for 30.
+const CLOUD_RULES: TokenRules =
+    TokenRules { lifetime: Duration::from_secs(1_800), overlap: Duration::from_secs(1_200) };
+
 /// Why a token is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
@@ -45,6 +49,16 @@ pub(super) enum Refusal {
     Retired,
     /// Lived to its end.
     Expired,
+}
+
+impl Refusal {
+    /// What a call with the token gets.
+    pub(super) const fn errcode(self) -> i64 {
+        match self {
+            Self::Retired => 40001,
+            Self::Expired => 42001,
+        }
+    }
 }
 
 /// The day's forced refreshes are used up.
@@ -59,38 +73,120 @@ struct Issued {
     retires: Option<WallTime>,
 }
 
-/// All tokens of one account that can still be told from unknown ones.
+/// Writes tokens, no two of them alike.
 #[derive(Debug)]
-pub(super) struct Tokens {
-    rules: TokenRules,
+pub(super) struct Issuer {
     place: usize,
     seed: u64,
     serial: u64,
+}
+
+impl Issuer {
+    /// `place` can be read back from each token by [`place`].
+    pub(super) fn new(place: usize, seed: u64) -> Self {
+        Self { place, seed, serial: 0 }
+    }
+
+    fn issue(&mut self) -> Box<str> {
+        self.serial += 1;
+        let mut text = String::with_capacity(NUMBER.len() + WORD * 12);
+        text.push_str(NUMBER);
+        push_word(&mut text, self.place as u64 ^ VEIL);
+        for word in 0..RANDOM_WORDS {
+            push_word(
+                &mut text,
+                xxh3_64_with_seed(&[self.serial, word].map(u64::to_le_bytes).concat(), self.seed),
+            );
+        }
+        text.into()
+    }
+}
+
+/// Tokens that follow one another, as far as they can still be told from unknown ones.
+#[derive(Debug)]
+pub(super) struct Line {
+    rules: TokenRules,
     /// In order of issue.
-    stable: Vec<Issued>,
-    /// In order of issue.
-    plain: Vec<Issued>,
+    issued: Vec<Issued>,
+}
+
+impl Line {
+    /// No tokens yet.
+    pub(super) fn new(rules: TokenRules) -> Self {
+        Self { rules, issued: Vec::new() }
+    }
+
+    /// The same token until its overlap begins, then a new one beside it.
+    pub(super) fn current(&mut self, now: WallTime, issuer: &mut Issuer) -> Grant {
+        self.forget(now);
+        let lives_on = now.plus(self.rules.overlap);
+        match self.issued.last().filter(|token| token.expires > lives_on) {
+            Some(current) => current.grant(now),
+            None => self.issue(now, issuer),
+        }
+    }
+
+    /// Always a new token; the one before works on through the overlap.
+    pub(super) fn renew(&mut self, now: WallTime, issuer: &mut Issuer) -> Grant {
+        self.forget(now);
+        if let Some(current) = self.issued.last_mut() {
+            current.retires = Some(now.plus(self.rules.overlap));
+        }
+        self.issue(now, issuer)
+    }
+
+    /// Whether a call may use `token`; nothing when it is none of these.
+    pub(super) fn check(&self, now: WallTime, token: &str) -> Option<Result<(), Refusal>> {
+        let known = self.issued.iter().rev().find(|issued| *issued.text == *token)?;
+        Some(match known {
+            known if known.expires <= now => Err(Refusal::Expired),
+            known if known.is_retired(now) => Err(Refusal::Retired),
+            _ => Ok(()),
+        })
+    }
+
+    /// Ends all tokens at once.
+    pub(super) fn retire_all(&mut self) {
+        self.issued.clear();
+    }
+
+    /// Drops retired tokens at once and expired ones after a further lifetime: until then a caller
+    /// that still holds one is told that it expired.
+    fn forget(&mut self, now: WallTime) {
+        let lifetime = self.rules.lifetime;
+        self.issued.retain(|t| !t.is_retired(now) && t.expires.plus(lifetime) > now);
+    }
+
+    fn issue(&mut self, now: WallTime, issuer: &mut Issuer) -> Grant {
+        let expires = now.plus(self.rules.lifetime);
+        let token = Issued { text: issuer.issue(), expires, retires: None };
+        let grant = token.grant(now);
+        self.issued.push(token);
+        grant
+    }
+}
+
+/// The tokens that an account gets by itself.
+#[derive(Debug)]
+pub(super) struct Tokens {
+    issuer: Issuer,
+    stable: Line,
+    plain: Line,
+    cloud: Line,
     forced: Daily,
     last_forced: Option<WallTime>,
 }
 
 impl Tokens {
-    /// No tokens yet. `place` can be read back from each token by [`place`].
-    pub(super) fn new(place: usize, seed: u64, rules: TokenRules) -> Self {
-        let (stable, plain) = (Vec::new(), Vec::new());
-        Self { rules, place, seed, serial: 0, stable, plain, forced: Daily::default(), last_forced: None }
+    /// No tokens yet.
+    pub(super) fn new(issuer: Issuer, rules: TokenRules) -> Self {
+        let (stable, plain, cloud) = (Line::new(rules), Line::new(rules), Line::new(CLOUD_RULES));
+        Self { issuer, stable, plain, cloud, forced: Daily::default(), last_forced: None }
     }
 
     /// `stable_token` in normal mode: the same token until the overlap begins.
     pub(super) fn stable(&mut self, now: WallTime) -> Grant {
-        self.forget(now);
-        if let Some(current) = self.stable.last().filter(|t| t.expires > now.plus(self.rules.overlap)) {
-            return current.grant(now);
-        }
-        let issued = self.issue(now);
-        let grant = issued.grant(now);
-        self.stable.push(issued);
-        grant
+        self.stable.current(now, &mut self.issuer)
     }
 
     /// `stable_token` in forced mode. A call too close to the last one does not refresh.
@@ -102,59 +198,41 @@ impl Tokens {
             return Err(ForcedTooOften);
         }
         self.last_forced = Some(now);
-        self.stable.clear();
+        self.stable.retire_all();
         Ok(self.stable(now))
     }
 
     /// `token`: always a new one; the one before works on through the overlap.
     pub(super) fn plain(&mut self, now: WallTime) -> Grant {
-        self.forget(now);
-        if let Some(current) = self.plain.last_mut() {
-            current.retires = Some(now.plus(self.rules.overlap));
-        }
-        let issued = self.issue(now);
-        let grant = issued.grant(now);
-        self.plain.push(issued);
-        grant
+        self.plain.renew(now, &mut self.issuer)
     }
 
-    /// Whether a data call may use this token.
+    /// What stands in the token file of a cloud container.
+    pub(super) fn cloud(&mut self, now: WallTime) -> Grant {
+        self.cloud.current(now, &mut self.issuer)
+    }
+
+    /// Whether a data call may use this `access_token`.
     pub(super) fn check(&self, now: WallTime, token: &str) -> Result<(), Refusal> {
-        let known = self.stable.iter().chain(&self.plain).rev().find(|t| *t.text == *token);
-        match known {
-            Some(t) if t.expires <= now => Err(Refusal::Expired),
-            Some(t) if !t.is_retired(now) => Ok(()),
-            Some(_) | None => Err(Refusal::Retired),
-        }
+        let known = self.stable.check(now, token).or_else(|| self.plain.check(now, token));
+        known.unwrap_or(Err(Refusal::Retired))
+    }
+
+    /// Whether a data call may use this `cloudbase_access_token`.
+    pub(super) fn check_cloud(&self, now: WallTime, token: &str) -> Result<(), Refusal> {
+        self.cloud.check(now, token).unwrap_or(Err(Refusal::Retired))
+    }
+
+    /// Writes the tokens of the account's other lines.
+    pub(super) fn issuer(&mut self) -> &mut Issuer {
+        &mut self.issuer
     }
 
     /// Ends all tokens at once.
     pub(super) fn retire_all(&mut self) {
-        self.stable.clear();
-        self.plain.clear();
-    }
-
-    /// Drops retired tokens at once and expired ones after a further lifetime: until then a caller
-    /// that still holds one is told that it expired.
-    fn forget(&mut self, now: WallTime) {
-        let lifetime = self.rules.lifetime;
-        let keep = |t: &Issued| !t.is_retired(now) && t.expires.plus(lifetime) > now;
-        self.stable.retain(keep);
-        self.plain.retain(keep);
-    }
-
-    fn issue(&mut self, now: WallTime) -> Issued {
-        self.serial += 1;
-        let mut text = String::with_capacity(NUMBER.len() + WORD * 12);
-        text.push_str(NUMBER);
-        push_word(&mut text, self.place as u64 ^ VEIL);
-        for word in 0..RANDOM_WORDS {
-            push_word(
-                &mut text,
-                xxh3_64_with_seed(&[self.serial, word].map(u64::to_le_bytes).concat(), self.seed),
-            );
-        }
-        Issued { text: text.into(), expires: now.plus(self.rules.lifetime), retires: None }
+        self.stable.retire_all();
+        self.plain.retire_all();
+        self.cloud.retire_all();
     }
 }
 
@@ -168,8 +246,8 @@ impl Issued {
     }
 }
 
-/// The place of the account that a token was issued to. Tokens carry it, opaque to clients, so that
-/// a data call finds its account without an index of all tokens that every account would lock.
+/// The place of the app id that a token was issued to. Tokens carry it, opaque to clients, so that
+/// a call finds its account without an index of all tokens that every account would lock.
 pub(super) fn place(token: &str) -> Option<usize> {
     let word = token.strip_prefix(NUMBER)?.get(..WORD)?;
     let digit = |b: u8| DIGITS.iter().position(|&d| d == b);

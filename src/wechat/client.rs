@@ -15,7 +15,7 @@ use super::api::Api;
 use super::error::{ApiError, Failure, Step, foreign, transport};
 use super::hosts::{Choice, Host};
 use super::pacer::Pacer;
-use crate::config::{Account, ApiConfig, BaseUrl, Endpoint};
+use crate::config::{ApiConfig, BaseUrl, Endpoint};
 use crate::metrics::own::ExporterMetrics;
 use crate::secret::{Secret, SecretSource};
 
@@ -77,15 +77,14 @@ pub(crate) struct Request<'a> {
 }
 
 impl ApiClient {
-    /// A client for the calls of `accounts`. Fails when `ca_file` cannot be read or the system's
+    /// A client for calls through `endpoints`. Fails when `ca_file` cannot be read or the system's
     /// certificates are needed and missing.
     pub fn new(
         config: &ApiConfig,
-        accounts: &[Arc<Account>],
+        endpoints: &[&Endpoint],
         metrics: Arc<ExporterMetrics>,
     ) -> anyhow::Result<Self> {
-        let mut endpoints = accounts.iter().map(|account| &account.endpoint);
-        let tls = endpoints.any(|endpoint| !endpoint.base_url.is_http() || endpoint.proxy.is_some());
+        let tls = endpoints.iter().any(|endpoint| !endpoint.base_url.is_http() || endpoint.proxy.is_some());
         let roots = if tls { Roots::System(extra_roots(config)?) } else { Roots::None };
         let settings = Settings {
             timeout: config.timeout,

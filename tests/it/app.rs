@@ -8,9 +8,9 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use wechat_material_exporter::app::App;
-use wechat_material_exporter::config::{Account, AccountName, Config, TokenSource};
+use wechat_material_exporter::config::{Account, AccountName, Config, Endpoint, TokenSource};
 use wechat_material_exporter::secret::{Secret, SecretSource};
-use wechat_material_exporter::simulator::scenario::Scenario;
+use wechat_material_exporter::simulator::scenario::{Scenario, SimulatedAccount};
 use wechat_material_exporter::simulator::{self, Simulator};
 use wechat_material_exporter::store::{Readings, Store};
 use wechat_material_exporter::web::telemetry_path::TelemetryPath;
@@ -24,6 +24,41 @@ pub(crate) struct Exporter {
     store: Arc<Store>,
     stop: CancellationToken,
     running: JoinSet<()>,
+    pub(crate) simulated: Option<Simulated>,
+}
+
+/// A simulator that serves until it is dropped.
+pub(crate) struct Simulated {
+    pub(crate) simulator: Simulator,
+    pub(crate) url: String,
+    endpoint: Arc<Endpoint>,
+    _running: JoinSet<()>,
+}
+
+impl Simulated {
+    pub(crate) async fn start(scenario: Scenario) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let simulator = Simulator::new(scenario);
+        let mut running = JoinSet::new();
+        running.spawn(simulator::run(listener, simulator.clone(), CancellationToken::new()));
+        Self { simulator, endpoint: endpoint(&url), url, _running: running }
+    }
+
+    /// The account as an operator would configure it, with a stable token.
+    pub(crate) fn account(&self, simulated: &SimulatedAccount, interval: Duration) -> Account {
+        Account {
+            name: AccountName::parse(&simulated.name).unwrap(),
+            app_id: simulated.app_id.clone(),
+            display_name: simulated.display_name.as_str().into(),
+            interval,
+            endpoint: Arc::clone(&self.endpoint),
+            token: TokenSource::StableToken {
+                app_secret: SecretSource::Inline(Secret::new(simulated.secret.clone())),
+            },
+            ..account("http://127.0.0.1:1")
+        }
+    }
 }
 
 impl Exporter {
@@ -37,26 +72,15 @@ impl Exporter {
         let mut running = JoinSet::new();
         let work = app.run(stop.clone());
         running.spawn(async move { work.await.unwrap() });
-        Self { address, store, stop, running }
+        Self { address, store, stop, running, simulated: None }
     }
 
     /// Polls every account of the scenario through a simulator of its own.
     pub(crate) async fn on_simulator(scenario: Scenario, interval: Duration) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let endpoint = endpoint(&format!("http://{}", listener.local_addr().unwrap()));
-        let accounts = scenario.accounts.iter().map(|simulated| Account {
-            name: AccountName::parse(&simulated.name).unwrap(),
-            app_id: simulated.app_id.clone(),
-            display_name: simulated.display_name.as_str().into(),
-            interval,
-            endpoint: Arc::clone(&endpoint),
-            token: TokenSource::StableToken {
-                app_secret: SecretSource::Inline(Secret::new(simulated.secret.clone())),
-            },
-            ..account("http://127.0.0.1:1")
-        });
+        let simulated = Simulated::start(scenario.clone()).await;
+        let accounts = scenario.accounts.iter().map(|one| simulated.account(one, interval));
         let mut exporter = Self::start(accounts.collect()).await;
-        exporter.running.spawn(simulator::run(listener, Simulator::new(scenario), exporter.stop.clone()));
+        exporter.simulated = Some(simulated);
         exporter
     }
 

@@ -1,6 +1,9 @@
 //! Configuration files in, configurations or exact faults out.
 
+mod examples;
 mod hostile;
+mod platforms;
+mod sources;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -72,36 +75,6 @@ fn every_rule_has_its_exact_faults() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-#[test]
-fn the_shipped_examples_load() {
-    let env = variables(&[
-        ("BRAND_MAIN_APP_SECRET", "0123456789abcdef"),
-        ("BRAND_SERVICE_APP_SECRET", "0123456789abcdef"),
-        ("BRAND_SERVICE_PROXY", "http://user:password@egress.internal:3128"),
-    ]);
-    let minimal = load(Path::new("config/minimal.yaml"), &env).unwrap();
-    assert_eq!((minimal.config.accounts.len(), minimal.warnings.len()), (1, 0));
-
-    let dir = tempfile::tempdir().unwrap();
-    let secret = dir.path().join("brand-main");
-    fs::write(&secret, "0123456789abcdef\n").unwrap();
-    set_mode(&secret, 0o600);
-    let example = fs::read_to_string("config/wechat-material-exporter.example.yaml").unwrap();
-    let example = example.replace("/run/secrets/brand-main", secret.to_str().unwrap());
-    let path = dir.path().join("example.yaml");
-    fs::write(&path, &example).unwrap();
-    let loaded = load(&path, &env).unwrap_or_else(|faults| panic!("{faults}"));
-    assert_eq!(loaded.warnings, [""; 0]);
-    let defaults = good(ONE, &[]);
-    assert_eq!(loaded.config.accounts.len(), 2);
-    let main = &loaded.config.accounts[0];
-    assert_eq!(main.endpoint, defaults.accounts[0].endpoint, "the example shows the defaults");
-    assert_eq!(main.limits, defaults.accounts[0].limits);
-    assert_eq!((main.interval, main.hold), (defaults.accounts[0].interval, defaults.accounts[0].hold));
-    assert_eq!(loaded.config.api.timeout, defaults.api.timeout);
-    assert_eq!(loaded.config.api.connect_timeout, defaults.api.connect_timeout);
-}
-
 #[cfg(unix)]
 fn set_mode(path: &Path, mode: u32) {
     use std::os::unix::fs::PermissionsExt as _;
@@ -166,6 +139,7 @@ fn faults_of_the_environment_name_the_variable() {
         ("WECHAT_EXPORTER__accounts__x", "x"),
         ("WECHAT_EXPORTER__ACCOUNTS__A__INTERVAL", "1m"),
         ("WECHAT_EXPORTER__SHARD", "1"),
+        ("WECHAT_EXPORTER__COLOUR__RED__DARK", "1"),
         ("WECHAT_EXPORTER__LIMITS[99999999999]", "1"),
         ("WECHAT_EXPORTER__", ""),
     ];

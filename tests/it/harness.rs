@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use wechat_material_exporter::clock::Clock;
 use wechat_material_exporter::config::{
     Account, AccountName, ApiConfig, AppId, BaseUrl, Endpoint, Limits, TokenSource,
 };
@@ -81,10 +82,10 @@ impl Poller {
     pub(crate) fn new(account: Account, api: &ApiConfig) -> Self {
         let account = Arc::new(account);
         let metrics = Arc::new(ExporterMetrics::new().unwrap());
-        let client = Arc::new(ApiClient::new(api, &[Arc::clone(&account)], metrics).unwrap());
+        let client = Arc::new(ApiClient::new(api, &[&account.endpoint], metrics).unwrap());
         let upstream = Upstream {
             client,
-            reader: Arc::new(Reader {}),
+            reader: Arc::new(Reader::new(api.connect_timeout, Clock::System)),
             platforms: HashMap::new(),
             started: Instant::now(),
         };

@@ -16,4 +16,5 @@ mod config;
 mod harness;
 mod program;
 mod prometheus;
+mod takeover;
 mod wire;

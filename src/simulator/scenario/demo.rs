@@ -6,7 +6,10 @@ use std::time::Duration;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::config::{Kind, PerKind};
-use crate::simulator::scenario::{Calls, Fault, Latency, Scenario, ScheduledFault, SimulatedAccount, app_id};
+use crate::simulator::scenario::{
+    Calls, Fault, Latency, Scenario, ScheduledFault, SimulatedAccount, SimulatedAuthorizer,
+    SimulatedPlatform, app_id,
+};
 
 /// An hour of growth every 6 seconds: what takes weeks shows within minutes.
 const SPEED: f64 = 600.0;
@@ -14,7 +17,7 @@ const SPEED: f64 = 600.0;
 /// One account: name, display name, counts and growth an hour in the order of [`Kind::ALL`].
 type Row = (&'static str, &'static str, [u64; 4], [f64; 4]);
 
-const ROWS: [Row; 8] = [
+const ROWS: [Row; 9] = [
     ("healthy", "品牌主号", [118, 46, 3_480, 212], [0.0, 0.02, 0.3, 0.0]),
     ("nearly-full", "图库存档号", [970, 604, 96_200, 18_340], [0.01, 0.0, 0.5, 0.0]),
     ("full", "视频直播号", [233, 1_000, 41_070, 905], [0.0, 0.0, 0.1, 0.0]),
@@ -23,24 +26,51 @@ const ROWS: [Row; 8] = [
     ("ip-refused", "客服中心", [61, 12, 1_790, 77], [0.0; 4]),
     ("quota-used-up", "活动福利社", [36, 88, 12_940, 640], [0.0, 0.0, 2.0, 0.0]),
     ("slow", "海外旗舰店", [15, 203, 8_260, 1_508], [0.0, 0.0, 0.2, 0.0]),
+    ("file-fed", "会员中心", [54, 27, 5_920, 301], [0.0, 0.0, 0.4, 0.0]),
 ];
 
+/// The accounts of the platform.
+const AGENCY: [Row; 4] = [
+    ("agency-books", "城南书店", [80, 31, 2_750, 418], [0.0, 0.01, 0.3, 0.0]),
+    ("agency-coffee", "街角咖啡", [7, 119, 14_400, 96], [0.0, 0.1, 1.2, 0.0]),
+    ("agency-shop", "街角咖啡点单", [0; 4], [0.0; 4]),
+    ("agency-limited", "花店小铺", [3, 2, 640, 35], [0.0; 4]),
+];
+
+/// So many that a demo does not come to their end.
+const DAILY_CALLS: u64 = 100_000;
+
 pub(super) fn scenario() -> Scenario {
-    let mut accounts: Vec<_> = ROWS.iter().filter_map(account).collect();
+    let mut accounts: Vec<_> = ROWS.iter().chain(&AGENCY).filter_map(account).collect();
     for account in &mut accounts {
         match account.name.as_str() {
             "secret-wrong" => {
                 account.faults = vec![ScheduledFault::always(Calls::Token, Fault::Errcode(40125))];
             }
             "ip-refused" => account.refused_ip = Some(IpAddr::V4(Ipv4Addr::new(203, 0, 113, 8))),
-            "quota-used-up" => (account.daily_calls, account.used_today) = (Some(1_000), 998),
+            "quota-used-up" => (account.daily_calls, account.used_today) = (Some(1_000), 1_000),
             "slow" => {
                 account.latency = Latency { least: Duration::from_secs(2), most: Duration::from_secs(3) };
             }
             _ => {}
         }
     }
-    Scenario { speed: SPEED, ..Scenario::new(accounts) }
+    Scenario { speed: SPEED, platforms: agency(&accounts).into_iter().collect(), ..Scenario::new(accounts) }
+}
+
+fn agency(accounts: &[SimulatedAccount]) -> Option<SimulatedPlatform> {
+    let app_id = app_id(xxh3_64(b"agency"))?;
+    let authorizers = accounts.iter().filter(|account| account.name.starts_with("agency-")).map(|account| {
+        let name = account.name.as_str();
+        SimulatedAuthorizer {
+            func_info: if name == "agency-limited" { vec![1, 15] } else { vec![1, 11, 15] },
+            mini_program: name == "agency-shop",
+            ..SimulatedAuthorizer::new(account.app_id.clone(), &format!("refreshtoken@@@{name}"))
+        }
+    });
+    let authorizers = authorizers.collect();
+    let platform = SimulatedPlatform::new("agency", app_id, "simulated-secret-agency", "ticket@@@agency");
+    Some(SimulatedPlatform { authorizers, ..platform })
 }
 
 fn account(&(name, display_name, counts, growth): &Row) -> Option<SimulatedAccount> {
@@ -49,6 +79,8 @@ fn account(&(name, display_name, counts, growth): &Row) -> Option<SimulatedAccou
         display_name: display_name.to_owned(),
         counts: PerKind::new(|kind: Kind| counts[kind as usize]),
         growth_per_hour: PerKind::new(|kind: Kind| growth[kind as usize]),
+        drafts: counts[Kind::News as usize] / 40,
+        daily_calls: Some(DAILY_CALLS),
         ..SimulatedAccount::new(name, app_id, &format!("simulated-secret-{name}"))
     })
 }

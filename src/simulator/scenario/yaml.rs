@@ -1,6 +1,8 @@
 //! Reads a scenario file. Its secrets open nothing but the simulator, so that the reader's own
 //! messages, which quote values, may be shown.
 
+mod platform;
+
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Display;
 use std::net::IpAddr;
@@ -8,10 +10,14 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use serde::Deserialize;
-use serde_saphyr::UserMessageFormatter;
+use serde_saphyr::{Options, UserMessageFormatter};
 
 use crate::config::{AccountName, AppId, Kind, PerKind};
+use crate::simulator::scenario::yaml::platform::{RawPlatform, platform};
 use crate::simulator::scenario::{Calls, Fault, Latency, Scenario, ScheduledFault, SimulatedAccount};
+
+/// What `drafts` brings with it: the documented quota of `draft/count`.
+const DRAFT_DAILY_CALLS: u64 = 1_000;
 
 const DURATION: &str = "a duration such as `200ms`, `10s` or `1m 30s`";
 
@@ -22,6 +28,8 @@ struct RawScenario {
     token_overlap: Option<Span>,
     speed: Option<f64>,
     accounts: BTreeMap<String, RawAccount>,
+    #[serde(default)]
+    platforms: BTreeMap<String, RawPlatform>,
 }
 
 #[derive(Deserialize)]
@@ -35,11 +43,17 @@ struct RawAccount {
     counts: RawPerKind<u64>,
     #[serde(default)]
     growth_per_hour: RawPerKind<f64>,
+    drafts: Option<u64>,
     daily_calls: Option<u64>,
     #[serde(default)]
     used_today: u64,
+    draft_daily_calls: Option<u64>,
     minute_calls: Option<u64>,
     refused_ip: Option<IpAddr>,
+    #[serde(default)]
+    cloud: bool,
+    #[serde(default)]
+    cloud_hosting: bool,
     latency: Option<Range>,
     #[serde(default)]
     faults: Vec<RawFault>,
@@ -72,6 +86,9 @@ enum RawCalls {
     All,
     Token,
     Data,
+    Material,
+    Draft,
+    Quota,
 }
 
 #[derive(Deserialize)]
@@ -119,24 +136,66 @@ fn duration(text: &str) -> Option<Duration> {
     text.trim().parse::<SignedDuration>().ok()?.try_into().ok()
 }
 
+/// Sized for 100,000 accounts that all use anchors and belong to a platform; what an alias bomb can
+/// cost stays bounded.
+fn options() -> Options {
+    const MANY: usize = 50_000_000;
+    serde_saphyr::options! {
+        budget: serde_saphyr::budget! {
+            max_events: MANY,
+            max_nodes: MANY,
+            max_aliases: 1_000_000,
+            max_anchors: 1_000_000,
+            max_merge_keys: 1_000_000,
+            max_recorded_anchor_events: 300_000,
+            max_total_scalar_bytes: 1 << 30,
+            max_depth: 16,
+            // One anchor used by every account is the usual case, not an attack.
+            enforce_alias_anchor_ratio: false,
+        },
+        alias_limits: serde_saphyr::alias_limits! {
+            max_total_replayed_events: 4_000_000,
+            max_replay_stack_depth: 16,
+        },
+        with_snippet: false,
+    }
+}
+
 /// The first fault of the file ends the reading.
 pub(super) fn read(text: &str) -> Result<Scenario, String> {
-    let options = serde_saphyr::options! { with_snippet: false };
-    let raw: RawScenario = serde_saphyr::from_str_with_options(text, options)
+    let raw: RawScenario = serde_saphyr::from_str_with_options(text, options())
         .map_err(|fault| fault.render_with_formatter(&UserMessageFormatter))?;
     let mut app_ids = HashSet::new();
+    let mut host: Option<String> = None;
     let mut accounts = Vec::with_capacity(raw.accounts.len());
     for (name, raw) in raw.accounts {
         let account = account(&name, raw).map_err(|fault| format!("accounts.{name}.{fault}"))?;
         if !app_ids.insert(account.app_id.clone()) {
-            let app_id = account.app_id.as_str();
-            return Err(format!(
-                "accounts.{name}.app_id: `{app_id}` belongs to another account: use each once"
-            ));
+            return Err(format!("accounts.{name}.app_id: {}", twice(&account.app_id)));
+        }
+        if account.cloud_hosting
+            && let Some(host) = host.replace(name.clone())
+        {
+            return Err(format!("accounts.{name}.cloud_hosting: is set for `{host}` already: set it once"));
         }
         accounts.push(account);
     }
-    scenario(raw.token_lifetime, raw.token_overlap, raw.speed, accounts)
+    let mut platforms = Vec::with_capacity(raw.platforms.len());
+    let mut components = HashSet::new();
+    for (name, raw) in raw.platforms {
+        let platform = platform(&name, raw, &app_ids).map_err(|fault| format!("platforms.{name}.{fault}"))?;
+        if app_ids.contains(&platform.app_id) || !components.insert(platform.app_id.clone()) {
+            return Err(format!("platforms.{name}.component_app_id: {}", twice(&platform.app_id)));
+        }
+        platforms.push(platform);
+    }
+    let scenario = scenario(raw.token_lifetime, raw.token_overlap, raw.speed, accounts)?;
+    Ok(Scenario { platforms, ..scenario })
+}
+
+fn twice(app_id: &AppId) -> String {
+    let app_id = app_id.as_str();
+    format!("`{app_id}` belongs to another account or platform: use each once")
 }
 
 fn scenario(
@@ -170,20 +229,30 @@ fn account(name: &str, raw: RawAccount) -> Result<SimulatedAccount, String> {
     if raw.secret.is_empty() {
         return Err("secret: is empty: any other text is right".to_owned());
     }
-    let faults =
-        raw.faults.into_iter().enumerate().map(|(i, raw)| fault(i, &raw)).collect::<Result<_, _>>()?;
     Ok(SimulatedAccount {
         display_name: raw.display_name,
         counts: raw.counts.into(),
         growth_per_hour: raw.growth_per_hour.into(),
+        drafts: raw.drafts.unwrap_or_default(),
         daily_calls: raw.daily_calls,
         used_today: raw.used_today,
+        draft_daily_calls: raw.draft_daily_calls.or(raw.drafts.map(|_| DRAFT_DAILY_CALLS)),
         minute_calls: raw.minute_calls,
         refused_ip: raw.refused_ip,
-        latency: raw.latency.map_or_else(Latency::default, |range| range.0),
-        faults,
+        cloud: raw.cloud,
+        cloud_hosting: raw.cloud_hosting,
+        latency: latency(raw.latency),
+        faults: faults(&raw.faults)?,
         ..SimulatedAccount::new(name, app_id, &raw.secret)
     })
+}
+
+fn latency(range: Option<Range>) -> Latency {
+    range.map_or_else(Latency::default, |range| range.0)
+}
+
+fn faults(raw: &[RawFault]) -> Result<Vec<ScheduledFault>, String> {
+    raw.iter().enumerate().map(|(i, raw)| fault(i, raw)).collect()
 }
 
 fn fault(index: usize, raw: &RawFault) -> Result<ScheduledFault, String> {
@@ -204,6 +273,9 @@ fn fault(index: usize, raw: &RawFault) -> Result<ScheduledFault, String> {
         RawCalls::All => Calls::All,
         RawCalls::Token => Calls::Token,
         RawCalls::Data => Calls::Data,
+        RawCalls::Material => Calls::Material,
+        RawCalls::Draft => Calls::Draft,
+        RawCalls::Quota => Calls::Quota,
     };
     let after = raw.after.map_or(Duration::ZERO, |span| span.0);
     Ok(ScheduledFault { after, lasts: raw.lasts.map(|span| span.0), calls, fault })

@@ -16,8 +16,8 @@ use crate::simulator::tests::app_id;
 use crate::simulator::{Endpoint, Simulator, run};
 
 /// Account 0: voice 1, video 2, image 3, news 4. Account 1: refused by IP.
-struct Api {
-    simulator: Simulator,
+pub(super) struct Api {
+    pub(super) simulator: Simulator,
     client: Client,
     base: String,
     stop: CancellationToken,
@@ -29,6 +29,10 @@ impl Api {
         let mut scenario = Scenario::generated(2);
         scenario.accounts[0].counts = PerKind::new(|kind| kind as u64 + 1);
         scenario.accounts[1].refused_ip = Some("203.0.113.8".parse().unwrap());
+        Self::play(scenario).await
+    }
+
+    pub(super) async fn play(scenario: Scenario) -> Self {
         let simulator = Simulator::new(scenario);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
@@ -43,7 +47,12 @@ impl Api {
         self.client.post(url).body(body.into()).send().await.unwrap()
     }
 
-    async fn get(&self, path: &str) -> reqwest::Result<Response> {
+    pub(super) async fn post(&self, path: &str, body: &Value) -> Response {
+        let url = format!("{}{path}", self.base);
+        self.client.post(url).body(body.to_string()).send().await.unwrap()
+    }
+
+    pub(super) async fn get(&self, path: &str) -> reqwest::Result<Response> {
         self.client.get(format!("{}{path}", self.base)).send().await
     }
 
@@ -65,7 +74,7 @@ fn right(i: u32) -> Value {
 }
 
 /// The error's number, after checking the rest of the answer.
-async fn errcode(response: Response) -> i64 {
+pub(super) async fn errcode(response: Response) -> i64 {
     assert_eq!(response.status(), 200);
     let answer: Value = response.json().await.unwrap();
     let (_, rid) = answer["errmsg"].as_str().unwrap().split_once(" rid: ").unwrap();
@@ -131,6 +140,10 @@ async fn wrong_requests_get_their_errcode_with_http_200() {
         ("/cgi-bin/material/get_materialcount?access_token=foreign", 40001),
         ("/", 40066),
         ("/cgi-bin/no_such", 40066),
+        ("/cgi-bin/draft/count", 41001),
+        ("/cgi-bin/draft/count?access_token=foreign", 40001),
+        ("/cgi-bin/openapi/quota/get", 43002),
+        ("/cgi-bin/component/api_get_authorizer_list", 43002),
     ];
     for (path, expected) in paths {
         assert_eq!(errcode(api.get(path).await.unwrap()).await, expected, "{path}");
@@ -199,4 +212,25 @@ async fn it_serves_until_told_to_stop() {
     let api = Api::start().await;
     api.stop.cancel();
     api.served.await.unwrap();
+}
+
+#[tokio::test]
+async fn drafts_and_quotas_come_with_the_token() {
+    let mut scenario = Scenario::generated(1);
+    (scenario.accounts[0].drafts, scenario.accounts[0].daily_calls) = (5, Some(1_000));
+    let api = Api::play(scenario).await;
+    let token = api.token().await;
+    api.material(&token).await.unwrap();
+    let drafts = api.get(&format!("/cgi-bin/draft/count?access_token={token}")).await.unwrap();
+    assert_eq!(drafts.text().await.unwrap(), r#"{"total_count":5}"#);
+    let path = format!("/cgi-bin/openapi/quota/get?access_token={token}");
+    let body = json!({"cgi_path": Endpoint::MaterialCount.path()});
+    let told: Value = api.post(&path, &body).await.json().await.unwrap();
+    assert_eq!((&told["errcode"], &told["errmsg"]), (&json!(0), &json!("ok")));
+    assert_eq!(told["quota"], json!({"daily_limit": 1_000, "used": 1, "remain": 999}));
+    assert_eq!(errcode(api.post(&path, &json!({"cgi_path": "/cgi-bin/no_such"})).await).await, 76021);
+    assert_eq!(errcode(api.post(&path, &json!({})).await).await, 76003);
+    assert_eq!(errcode(api.post(&path, &json!([1])).await).await, 47001);
+    let without = Endpoint::QuotaGet.path();
+    assert_eq!(errcode(api.post(without, &body).await).await, 41001);
 }

@@ -53,15 +53,83 @@ accounts:
       app_secret_env: SECRET
 ";
 
+/// As [`EVERY_KEY`], for platforms and the sources of tokens.
+const EVERY_SOURCE: &str = "\
+platforms:
+  open:
+    component_app_id: wxa123456789abcdef
+    component_token:
+      source: verify_ticket
+      component_app_secret: canary-5ecret
+      accept_token_takeover: true
+      ticket:
+        source: file
+        path: x
+        pointer: /x
+    authorizer_token:
+      source: redis
+      url: redis://:canary-5ecret@cache/0
+      preset: wxjava-open-authorizer
+      prefix: x
+      ca_file: none.pem
+    discover: true
+    refresh_interval: 1h
+    include: [wx0123456789abcdef]
+    exclude: []
+    collect: [draft]
+    labels: {team: x}
+    draft_interval: 1h
+    base_url: https://api.weixin.qq.com
+    proxy_env: x
+accounts:
+  d:
+    app_id: wx1123456789abcdef
+    collect: [quota]
+    quota_interval: 1h
+    token:
+      source: http
+      url: https://canary-5ecret@tokens/
+      headers:
+        x-key: canary-5ecret
+        x-file:
+          file: x
+        x-env:
+          env: x
+      pointer: /a
+      expires_pointer: /b
+  e:
+    app_id: wx2123456789abcdef
+    token:
+      source: redis
+      url_file: x
+      key: x
+      format: json
+      pointer: /x
+  f:
+    app_id: wx3123456789abcdef
+    token:
+      source: cloud_hosting
+      from_app_id: wx4123456789abcdef
+  g:
+    app_id: wx5123456789abcdef
+    token:
+      source: authorizer
+      platform: open
+      refresh_token: canary-5ecret
+";
+
 #[test]
 fn a_secret_in_the_wrong_place_is_not_shown() {
     let wrong =
         ["", "[", "*", "!", "\"", "- ", "{x: ", "x: y: ", "&x ", "[{x: [", "http://u:p@", "|\n", "1 #"];
-    for (at, line) in EVERY_KEY.lines().enumerate() {
+    for (file, at, line) in [EVERY_KEY, EVERY_SOURCE]
+        .iter()
+        .flat_map(|file| file.lines().enumerate().map(move |(at, line)| (file, at, line)))
+    {
         let (key, _) = line.split_once(':').unwrap();
         for before in wrong {
             for after in ["", "]", "}", "]}]", "\"", ": x"] {
-                let mut lines: Vec<String> = EVERY_KEY.lines().map(ToOwned::to_owned).collect();
+                let mut lines: Vec<String> = file.lines().map(ToOwned::to_owned).collect();
                 lines[at] = format!("{key}: {before}{CANARY}{after}");
                 if let Err(faults) = load_text(&lines.join("\n"), &[]) {
                     let keys = format!("{before}{CANARY}{after}").contains("canary-5ecret:");
@@ -74,14 +142,21 @@ fn a_secret_in_the_wrong_place_is_not_shown() {
             }
         }
     }
-    for (at, line) in EVERY_KEY.lines().enumerate().take(17) {
-        let parent =
-            EVERY_KEY.lines().take(at).filter(|line| !line.starts_with(' ')).last().unwrap_or_default();
-        let path = if line.starts_with(' ') { format!("{parent}{line}") } else { line.to_owned() };
-        let path = path.split(": ").next().unwrap().trim_end_matches(':').replace(":  ", "__").to_uppercase();
-        let name = format!("WECHAT_EXPORTER__{path}");
+}
+
+#[test]
+fn a_secret_in_the_wrong_variable_is_not_shown() {
+    let mut path: Vec<&str> = Vec::new();
+    let before_accounts = |file: &'static str| file.lines().take_while(|line| *line != "accounts:");
+    for line in before_accounts(EVERY_KEY).chain(before_accounts(EVERY_SOURCE)) {
+        let (key, _) = line.split_once(':').unwrap();
+        path.truncate((key.len() - key.trim_start().len()) / 2);
+        path.push(key.trim_start());
+        let name = format!("WECHAT_EXPORTER__{}", path.join("__").to_uppercase());
         if let Err(faults) = load_text(ONE, &[(&name, CANARY)]) {
-            assert!(faults.to_string().starts_with(&format!("environment: {name}: ")), "{faults}");
+            // What a platform lacks besides is a fault of the file.
+            let is_first = faults.to_string().starts_with(&format!("environment: {name}: "));
+            assert!(is_first || path[0] == "platforms", "{faults}");
             assert!(!faults.to_string().contains(CANARY), "{faults}");
         }
     }
@@ -90,10 +165,16 @@ fn a_secret_in_the_wrong_place_is_not_shown() {
 #[test]
 fn a_secret_in_the_right_place_is_not_shown() {
     let file = format!(
-        "api: {{proxy: 'http://u:{CANARY}@proxy'}}\naccounts: {{a: {{app_id: wx0123456789abcdef, token: {{app_secret: \
-         {CANARY}}}}}}}\n"
+        "api: {{proxy: 'http://u:{CANARY}@proxy'}}\nplatforms: {{open: {{component_app_id: wxa123456789abcdef, \
+         component_token: {{source: verify_ticket, component_app_secret: {CANARY}, accept_token_takeover: true, \
+         ticket: {{source: redis, url: 'redis://:{CANARY}@cache', key: x}}}}, authorizer_token: {{source: http, \
+         url: 'http://tokens/{CANARY}/{{app_id}}', headers: {{x-key: {CANARY}}}}}}}}}\naccounts:\n  \
+         a: {{app_id: wx0123456789abcdef, token: {{app_secret: {CANARY}}}}}\n  \
+         b: {{app_id: wx1123456789abcdef, token: {{source: authorizer, platform: open, refresh_token: {CANARY}}}}}\n  \
+         c: {{app_id: wx2123456789abcdef, token: {{source: http, url: 'http://{CANARY}.tokens/{CANARY}'}}}}\n"
     );
     let loaded = load_text(&file, &[]).unwrap();
+    assert_eq!(loaded.warnings.len(), 4, "{:?}", loaded.warnings);
     assert!(!format!("{loaded:?} {loaded:#?}").contains(CANARY), "{loaded:?}");
 }
 
