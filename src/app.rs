@@ -55,7 +55,7 @@ impl App {
         metrics.set_accounts(config.accounts.len(), config.accounts.len());
         let upstream = Arc::new(Upstream {
             client: Arc::new(ApiClient::new(&config.api, &config.accounts, Arc::clone(&metrics))?),
-            reader: Arc::new(Reader {}),
+            reader: Arc::new(Reader::new(config.api.connect_timeout, Clock::System)),
             platforms: HashMap::new(),
             started: Instant::now(),
         });

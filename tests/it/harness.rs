@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use wechat_material_exporter::clock::Clock;
 use wechat_material_exporter::config::{
     Account, AccountName, ApiConfig, AppId, BaseUrl, Endpoint, Limits, TokenSource,
 };
@@ -63,7 +64,7 @@ impl Poller {
         let client = Arc::new(ApiClient::new(api, &[Arc::clone(&account)], metrics).unwrap());
         let upstream = Upstream {
             client,
-            reader: Arc::new(Reader {}),
+            reader: Arc::new(Reader::new(api.connect_timeout, Clock::System)),
             platforms: HashMap::new(),
             started: Instant::now(),
         };
