@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::cli::{Cli, Command, Flags, Simulate};
-use crate::config::{Loaded, load, planned_requests_per_second, process_environment};
+use crate::config::{Loaded, load, process_environment};
 use crate::shutdown::Signals;
 use crate::simulator::scenario::Scenario;
 use crate::simulator::{self, Simulator};
@@ -51,10 +51,11 @@ fn check(flags: &Flags) -> anyhow::Result<()> {
     }
     writeln!(
         out,
-        "{}: valid, {} accounts; planned {:.2} requests a second, at most {}",
+        "{}: valid, {} accounts, {} platforms; planned {:.2} requests a second, at most {}",
         flags.config_file.display(),
         config.accounts.len(),
-        planned_requests_per_second(&config.accounts),
+        config.platforms.len(),
+        config.planned_requests_per_second(),
         config.api.requests_per_second,
     )?;
     Ok(())

@@ -55,6 +55,13 @@ impl Config {
         });
         accounts.chain(platforms)
     }
+
+    /// Requests a second that the accounts need in the long run: one data call per interval of
+    /// each collector, and one token call per lifetime of a token that is fetched here. What
+    /// platforms discover, and their own calls, are not in it: nobody knows their number before.
+    pub fn planned_requests_per_second(&self) -> f64 {
+        planned(&self.accounts, &self.platforms)
+    }
 }
 
 /// Settings shared by all calls to the API.
@@ -70,21 +77,6 @@ pub struct ApiConfig {
     pub max_in_flight: usize,
     /// PEM certificates trusted beside the system's.
     pub ca_file: Option<PathBuf>,
-}
-
-impl Config {
-    /// Requests a second that the accounts need in the long run: one data call per interval of
-    /// each collector, and one token call per lifetime of a token that is fetched here. What
-    /// platforms discover, and their own calls, are not in it: nobody knows their number before.
-    pub fn planned_requests_per_second(&self) -> f64 {
-        planned(&self.accounts, &self.platforms)
-    }
-}
-
-/// As [`Config::planned_requests_per_second`], with every authorizer's token taken for one that is
-/// fetched here.
-pub fn planned_requests_per_second(accounts: &[Arc<Account>]) -> f64 {
-    planned(accounts, &[])
 }
 
 fn planned(accounts: &[Arc<Account>], platforms: &[Arc<Platform>]) -> f64 {

@@ -119,12 +119,11 @@ impl Park {
             (Some(closed), false) if now < closed.until => {
                 Entry::Closed(closed.failing.clone(), closed.reason)
             }
-            (Some(_), false) => self.probe(),
             (None, _) if self.shown != LastPoll::Pending => {
                 Entry::Open(Ticket { epoch: self.epoch, is_probe: false })
             }
             (None, true) => Entry::Wait,
-            (None, false) => self.probe(),
+            (Some(_) | None, false) => self.probe(),
         }
     }
 
@@ -141,10 +140,9 @@ impl Park {
     /// When a call could go out.
     pub(super) fn outlook(&self, now: Instant) -> Outlook {
         match &self.closed {
-            None => Outlook::Open,
             Some(closed) if now < closed.until => Outlook::At(closed.until),
             Some(_) if self.is_probing => Outlook::AfterProbe,
-            Some(_) => Outlook::Open,
+            Some(_) | None => Outlook::Open,
         }
     }
 

@@ -71,11 +71,12 @@ enum Answer {
 
 impl Fleet {
     fn start(names: &[&str], max_in_flight: usize, answer: fn(Ask<'_>) -> (Answer, Duration)) -> Self {
-        Self::of(names.iter().map(|name| account(name)).collect(), max_in_flight, answer)
+        let accounts: Vec<_> = names.iter().map(|name| account(name)).collect();
+        Self::of(&accounts, max_in_flight, answer)
     }
 
     fn of(
-        accounts: Vec<Arc<Account>>,
+        accounts: &[Arc<Account>],
         max_in_flight: usize,
         answer: fn(Ask<'_>) -> (Answer, Duration),
     ) -> Self {
@@ -104,7 +105,7 @@ impl Fleet {
         let wall = WallTime::from_millis(1_795_435_200_000);
         let clock = Clock::Anchored { wall, since: start };
         let (changes, receiver) = mpsc::channel(8);
-        let scheduler = Scheduler::new(&accounts, receiver, max_in_flight, clock, outlets.clone(), poll);
+        let scheduler = Scheduler::new(accounts, receiver, max_in_flight, clock, outlets.clone(), poll);
         let stop = CancellationToken::new();
         let mut running = JoinSet::new();
         running.spawn(scheduler.run(stop.clone()));
@@ -310,7 +311,7 @@ fn collecting(name: &str) -> Arc<Account> {
 
 #[tokio::test(start_paused = true)]
 async fn each_collector_keeps_a_rhythm_of_its_own() {
-    let fleet = Fleet::of(vec![collecting("a")], 4, |_| (Answer::Counts, Duration::ZERO));
+    let fleet = Fleet::of(&[collecting("a")], 4, |_| (Answer::Counts, Duration::ZERO));
     let place = AccountName::parse("a").unwrap().place() as f64 / 2_f64.powi(64);
     let expected = [(Collector::Material, 600.0), (Collector::Quota, 1_800.0), (Collector::Draft, 3_600.0)];
     tokio::time::sleep(Duration::from_secs(12 * 3_600)).await;
@@ -327,7 +328,7 @@ async fn each_collector_keeps_a_rhythm_of_its_own() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failing_quota_call_leaves_material_alone() {
-    let fleet = Fleet::of(vec![collecting("a")], 4, |ask| match ask.collector {
+    let fleet = Fleet::of(&[collecting("a")], 4, |ask| match ask.collector {
         Collector::Quota => (Answer::Errcode(48001), Duration::ZERO),
         Collector::Material | Collector::Draft => (Answer::Counts, Duration::ZERO),
     });
@@ -345,7 +346,7 @@ async fn a_failing_quota_call_leaves_material_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn without_a_token_the_whole_account_waits() {
-    let fleet = Fleet::of(vec![collecting("a")], 4, |ask| match ask.nth {
+    let fleet = Fleet::of(&[collecting("a")], 4, |ask| match ask.nth {
         0 => (Answer::Counts, Duration::ZERO),
         _ => (Answer::NoToken(40125), Duration::ZERO),
     });

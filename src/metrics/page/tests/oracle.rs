@@ -65,7 +65,6 @@ fn series_of(family: &str, readings: &Readings, info_labels: &[String], now: Wal
     let account = &readings.account;
     let limits = account.limits;
     let counts = readings.held(now).map(|good| good.counts);
-    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let kinds = |value: &dyn Fn(Kind) -> f64| -> Vec<Series> {
         Kind::ALL.iter().map(|&kind| (vec![pair("kind", kind.label())], value(kind))).collect()
     };
@@ -135,32 +134,8 @@ fn series_of(family: &str, readings: &Readings, info_labels: &[String], now: Wal
         "wechat_api_quota_limit_calls" => quotas(readings, now, |quota| Some(quota.limit?.calls)),
         "wechat_api_quota_used_calls" => quotas(readings, now, |quota| Some(quota.used)),
         "wechat_api_quota_remaining_calls" => quotas(readings, now, |quota| Some(quota.limit?.remaining)),
-        "wechat_collector_last_success_timestamp_seconds" => {
-            let draft = readings.draft.as_ref().and_then(|draft| draft.last_good);
-            let quota = readings.quota.as_ref().and_then(|quota| quota.last_good.clone());
-            let moments = [("draft", draft.map(|(_, at)| at)), ("quota", quota.map(|(_, at)| at))];
-            let series =
-                |(name, at): (&str, Option<WallTime>)| Some((vec![pair("collector", name)], at?.seconds()));
-            moments.into_iter().filter_map(series).collect()
-        }
-        "wechat_collector_failing" => {
-            let draft = readings.draft.as_ref().map(|draft| ("draft", draft.last_poll.clone()));
-            let quota = readings.quota.as_ref().map(|quota| ("quota", quota.last_poll.clone()));
-            let series = |(name, poll)| match poll {
-                LastPoll::Failed(failing) => {
-                    let Failing { class, errcode, .. } = failing;
-                    let errcode = errcode.map(|code| code.to_string()).unwrap_or_default();
-                    let labels = vec![
-                        pair("collector", name),
-                        pair("class", class.label()),
-                        pair("errcode", &errcode),
-                    ];
-                    Some((labels, 1.0))
-                }
-                LastPoll::Pending | LastPoll::Succeeded => None,
-            };
-            draft.into_iter().chain(quota).filter_map(series).collect()
-        }
+        "wechat_collector_last_success_timestamp_seconds" => collector_successes(readings),
+        "wechat_collector_failing" => collector_failures(readings),
         platform if platform.starts_with("wechat_platform_") => vec![],
         unknown => panic!("the oracle does not know {unknown}"),
     }
@@ -173,4 +148,31 @@ fn quotas(readings: &Readings, now: WallTime, value: impl Fn(&ApiQuota) -> Optio
         Some((vec![("api".to_owned(), quota.api.label().to_owned())], value(quota)? as f64))
     };
     held.map_or(vec![], |(quotas, _)| quotas.iter().filter_map(series).collect())
+}
+
+fn pair(name: &str, value: &str) -> (String, String) {
+    (name.to_owned(), value.to_owned())
+}
+
+fn collector_successes(readings: &Readings) -> Vec<Series> {
+    let draft = readings.draft.as_ref().and_then(|draft| draft.last_good);
+    let quota = readings.quota.as_ref().and_then(|quota| quota.last_good.clone());
+    let moments = [("draft", draft.map(|(_, at)| at)), ("quota", quota.map(|(_, at)| at))];
+    let series = |(name, at): (&str, Option<WallTime>)| Some((vec![pair("collector", name)], at?.seconds()));
+    moments.into_iter().filter_map(series).collect()
+}
+
+fn collector_failures(readings: &Readings) -> Vec<Series> {
+    let draft = readings.draft.as_ref().map(|draft| ("draft", draft.last_poll.clone()));
+    let quota = readings.quota.as_ref().map(|quota| ("quota", quota.last_poll.clone()));
+    let series = |(name, poll)| match poll {
+        LastPoll::Failed(Failing { class, errcode, .. }) => {
+            let errcode = errcode.map(|code| code.to_string()).unwrap_or_default();
+            let labels =
+                vec![pair("collector", name), pair("class", class.label()), pair("errcode", &errcode)];
+            Some((labels, 1.0))
+        }
+        LastPoll::Pending | LastPoll::Succeeded => None,
+    };
+    draft.into_iter().chain(quota).filter_map(series).collect()
 }
