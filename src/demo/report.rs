@@ -70,7 +70,7 @@ impl Report {
             let row = failing.class.row();
             let errcode = failing.errcode.map(|code| format!(" (errcode {code})")).unwrap_or_default();
             let ip = failing.seen_ip.map(|ip| format!(": {ip}")).unwrap_or_default();
-            return format!("  {} {name:<14} {}{ip}{errcode}", self.paint("31", "fail"), row.summary.en);
+            return format!("  {} {name:<18} {}{ip}{errcode}", self.paint("31", "fail"), row.summary.en);
         }
         let Some(good) = &readings.last_good else { return String::new() };
         let limits = &readings.account.limits.items;
@@ -79,7 +79,7 @@ impl Report {
             let text = format!("{} {} / {}", kind.label(), good.counts[kind], limits[kind]);
             if share >= 0.95 { self.paint("33", &text) } else { text }
         });
-        format!("  {} {name:<14} {}", self.paint("32", "ok  "), usage.join("  "))
+        format!("  {} {name:<18} {}", self.paint("32", "ok  "), usage.join("  "))
     }
 
     fn paint(&self, colour: &str, text: &str) -> String {

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use wechat_material_exporter::app::App;
-use wechat_material_exporter::config::{Account, AccountName, Config, Endpoint, TokenSource};
+use wechat_material_exporter::config::{Account, AccountName, Config, Endpoint, Platform, TokenSource};
 use wechat_material_exporter::secret::{Secret, SecretSource};
 use wechat_material_exporter::simulator::scenario::{Scenario, SimulatedAccount};
 use wechat_material_exporter::simulator::{self, Simulator};
@@ -31,7 +31,7 @@ pub(crate) struct Exporter {
 pub(crate) struct Simulated {
     pub(crate) simulator: Simulator,
     pub(crate) url: String,
-    endpoint: Arc<Endpoint>,
+    pub(crate) endpoint: Arc<Endpoint>,
     _running: JoinSet<()>,
 }
 
@@ -63,9 +63,14 @@ impl Simulated {
 
 impl Exporter {
     pub(crate) async fn start(accounts: Vec<Account>) -> Self {
+        Self::with_platforms(accounts, Vec::new()).await
+    }
+
+    pub(crate) async fn with_platforms(accounts: Vec<Account>, platforms: Vec<Platform>) -> Self {
         let mut accounts: Vec<_> = accounts.into_iter().map(Arc::new).collect();
         accounts.sort_by(|a, b| a.name.cmp(&b.name));
-        let config = Config { api: api_config(), info_labels: Vec::new(), accounts, platforms: Vec::new() };
+        let platforms = platforms.into_iter().map(Arc::new).collect();
+        let config = Config { api: api_config(), info_labels: Vec::new(), accounts, platforms };
         let listen = ["127.0.0.1:0".parse().unwrap()];
         let app = App::bind(config, &listen, TelemetryPath::default()).await.unwrap();
         let (address, store, stop) = (app.addresses()[0], app.store(), CancellationToken::new());
@@ -104,8 +109,15 @@ impl Exporter {
         assert!(came.is_ok(), "never came to what was wanted: {:#?}", self.store.snapshot());
     }
 
-    /// Ends it in order.
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Ends it in order. Whatever the test did, no plain token was fetched.
     pub(crate) async fn end(mut self) {
+        if let Some(simulated) = &self.simulated {
+            assert_eq!(simulated.simulator.total_calls(simulator::Endpoint::Token), 0);
+        }
         self.stop.cancel();
         while let Some(ended) = self.running.join_next().await {
             ended.unwrap();
