@@ -15,4 +15,7 @@ mod config;
 mod harness;
 mod program;
 mod prometheus;
+mod reading;
+mod redis;
+mod sources;
 mod wire;
