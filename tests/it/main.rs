@@ -17,5 +17,8 @@ mod fleet;
 mod harness;
 mod program;
 mod prometheus;
+mod reading;
+mod redis;
+mod sources;
 mod takeover;
 mod wire;

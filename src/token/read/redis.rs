@@ -92,7 +92,11 @@ impl Server {
         let invalid = |()| Fault::new(ErrorClass::Request, "the Redis URL is not valid".to_owned());
         let mut url = Url::parse(whole.expose()).map_err(|_| invalid(()))?;
         let place = origin(&url);
-        let is_tls = url.scheme() == "rediss";
+        let is_tls = match url.scheme() {
+            "redis" => false,
+            "rediss" => true,
+            _ => return Err(invalid(())),
+        };
         if url.fragment().is_some() {
             return Err(Fault::new(
                 ErrorClass::Request,
@@ -148,7 +152,10 @@ impl Server {
     fn broken(&self, error: &RedisError) -> Fault {
         match error.kind() {
             ErrorKind::Parse => Fault::decode(format!("{}: it does not answer as Redis does", self.place)),
-            _ => Fault::network(format!("{}: {}", self.place, self.foreign(&error.to_string()))),
+            _ => {
+                let what = self.foreign(&error.to_string());
+                Fault::network(format!("{}: the connection broke: {what}", self.place))
+            }
         }
     }
 
