@@ -12,13 +12,22 @@ use crate::harness::api_server;
 use crate::program::{Serving, command};
 
 /// Each stands in a place of its own, so that a leak names its way out.
-const SECRETS: [&str; 6] = [
+const SECRETS: [&str; 15] = [
     "canary-inline-secret-0001",
     "canary-file-secret-0002",
     "canary-env-secret-0003",
     "canary-token-0004",
     "canary-proxy-password-0005",
     "canary-fresh-token-0006",
+    "canary-url-password-0007",
+    "canary-header-0008",
+    "canary-redis-password-0009",
+    "canary-kept-token-0010",
+    "canary-served-token-0011",
+    "canary-component-secret-0012",
+    "canary-ticket-0013",
+    "canary-component-token-0014",
+    "canary-refresh-token-0015",
 ];
 
 const ERRCODES: [i64; 13] =
@@ -65,6 +74,7 @@ async fn hostile_server() -> MockServer {
             .mount(&server)
             .await;
     }
+    external_sources(&server).await;
     let long = "canary-token-0004".repeat(40);
     Mock::given(path("/long/cgi-bin/stable_token")).respond_with(token(&long)).mount(&server).await;
     Mock::given(path("/good/cgi-bin/material/get_materialcount"))
@@ -85,6 +95,73 @@ async fn hostile_server() -> MockServer {
         .mount(&server)
         .await;
     server
+}
+
+/// A central token server that works and one that does not, and two platforms: one whose ticket is
+/// refused, one whose authorizers' tokens are.
+async fn external_sources(server: &MockServer) {
+    let kept = ResponseTemplate::new(200).set_body_string("canary-served-token-0011");
+    Mock::given(path("/kept")).respond_with(kept).mount(server).await;
+    let echo = |request: &Request| {
+        let url = request.url.to_string();
+        ResponseTemplate::new(200).set_body_string(format!("<html>{url} {:?}</html>", request.headers))
+    };
+    Mock::given(path("/html-server")).respond_with(echo).mount(server).await;
+    let echo = |request: &Request| {
+        let body = String::from_utf8_lossy(&request.body).into_owned();
+        let message = format!("{} {body}", request.url);
+        ResponseTemplate::new(200).set_body_json(json!({"errcode": 61006, "errmsg": message}))
+    };
+    Mock::given(path("/ticket/cgi-bin/component/api_component_token")).respond_with(echo).mount(server).await;
+    let token = json!({"component_access_token": "canary-component-token-0014", "expires_in": 7200});
+    let token = ResponseTemplate::new(200).set_body_json(token);
+    Mock::given(path("/grant/cgi-bin/component/api_component_token")).respond_with(token).mount(server).await;
+    let echo = |request: &Request| {
+        let body = String::from_utf8_lossy(&request.body).into_owned();
+        let message = format!("{} {body}", request.url);
+        ResponseTemplate::new(200).set_body_json(json!({"errcode": 61023, "errmsg": message}))
+    };
+    Mock::given(path_regex("^/grant/cgi-bin/component/api_")).respond_with(echo).mount(server).await;
+}
+
+/// Accounts whose tokens come from elsewhere, and the platforms of two of them.
+fn external(server: &str, kept_file: &str) -> (String, usize) {
+    let headers = "headers: {authorization: canary-header-0008}";
+    let tokens = [
+        format!("source: http, url: '{server}/html-server?key=canary-url-password-0007', {headers}"),
+        format!("source: http, url: '{server}/nowhere?key=canary-url-password-0007', {headers}"),
+        "source: http, url: 'http://user:canary-url-password-0007@127.0.0.1:1/x'".to_owned(),
+        format!("source: http, url: '{server}/kept?key=canary-url-password-0007', {headers}"),
+        "source: redis, url: 'redis://user:canary-redis-password-0009@127.0.0.1:1', key: k".to_owned(),
+        format!("source: file, path: {kept_file}"),
+        format!("source: cloud_file, path: {kept_file}"),
+        "source: authorizer, platform: ticket, refresh_token: canary-refresh-token-0015".to_owned(),
+        "source: authorizer, platform: grant, refresh_token: canary-refresh-token-0015".to_owned(),
+    ];
+    let mut yaml = String::new();
+    for (number, token) in tokens.iter().enumerate() {
+        let app_id = format!("wxe{number:015}");
+        writeln!(
+            yaml,
+            "  e{number}: {{app_id: {app_id}, base_url: '{server}/data/40001', token: {{{token}}}}}"
+        )
+        .unwrap();
+    }
+    writeln!(yaml, "platforms:").unwrap();
+    for (number, name) in ["ticket", "grant"].iter().enumerate() {
+        let takeover = "accept_token_takeover: true";
+        let ticket = format!("{{source: file, path: {kept_file}.ticket}}");
+        let secret = "component_app_secret: canary-component-secret-0012";
+        writeln!(yaml, "  {name}:\n    component_app_id: wxf{number:015}\n    base_url: '{server}/{name}'")
+            .unwrap();
+        writeln!(
+            yaml,
+            "    component_token: {{source: verify_ticket, {secret}, ticket: {ticket}, {takeover}}}"
+        )
+        .unwrap();
+        writeln!(yaml, "    authorizer_token: {{source: api_authorizer_token, {takeover}}}").unwrap();
+    }
+    (yaml, tokens.len())
 }
 
 /// One account for each way to fail, and one that is well.
@@ -125,9 +202,14 @@ async fn no_output_ever_holds_a_secret_or_a_token() {
     let dir = tempfile::tempdir().unwrap();
     let secret_file = dir.path().join("secret");
     fs::write(&secret_file, "canary-file-secret-0002\n").unwrap();
-    let (yaml, accounts) = configuration(&server.uri(), secret_file.to_str().unwrap());
+    let (listed, accounts) = configuration(&server.uri(), secret_file.to_str().unwrap());
+    let kept_file = dir.path().join("kept");
+    fs::write(&kept_file, "canary-kept-token-0010\n").unwrap();
+    fs::write(dir.path().join("kept.ticket"), "canary-ticket-0013\n").unwrap();
+    let (external, more) = external(&server.uri(), kept_file.to_str().unwrap());
+    let accounts = accounts + more;
     let file = dir.path().join("exporter.yaml");
-    fs::write(&file, yaml).unwrap();
+    fs::write(&file, listed + &external).unwrap();
     for format in ["logfmt", "json"] {
         let mut command =
             command(&["--config.file", file.to_str().unwrap(), "--log.level=trace", "--log.format", format]);
