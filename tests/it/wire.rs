@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use wechat_material_exporter::config::token::{FileSource, ReadOnlySource, Template};
 use wechat_material_exporter::config::{BaseUrl, Endpoint, Kind, TokenSource};
 use wechat_material_exporter::poll::account::PollReport;
 use wechat_material_exporter::secret::{Secret, SecretSource};
@@ -362,4 +363,54 @@ async fn calls_go_through_the_accounts_proxy_and_its_password_stays_hidden() {
         assert_eq!(class, "network", "{text}");
         assert!(!text.contains("canary"), "{text}");
     }
+}
+
+fn kept_in(file: &std::path::Path) -> TokenSource {
+    let path = Template::new(file.to_str().unwrap());
+    TokenSource::ReadOnly(std::sync::Arc::new(ReadOnlySource::File(FileSource { path, pointer: None })))
+}
+
+#[tokio::test]
+async fn a_kept_token_that_was_replaced_is_read_again_and_the_call_repeated_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("token");
+    std::fs::write(&file, "kept-one\n").unwrap();
+    let server = api_server().await;
+    Mock::given(path(TOKEN_PATH)).respond_with(token_answer("t")).expect(0).mount(&server).await;
+    let replacing = file.clone();
+    // The owner replaces the token while our call is on its way.
+    let refused = move |_: &wiremock::Request| {
+        std::fs::write(&replacing, "kept-two\n").unwrap();
+        plain(r#"{"errcode":40001,"errmsg":"not latest"}"#)
+    };
+    Mock::given(query_param("access_token", "kept-one")).respond_with(refused).expect(1).mount(&server).await;
+    let kept = Mock::given(query_param("access_token", "kept-two"));
+    kept.respond_with(plain(COUNTS)).expect(2).mount(&server).await;
+    let mut account = account(&server.uri());
+    account.token = kept_in(&file);
+    let mut poller = Poller::new(account, &api_config());
+    let report = poller.poll().await;
+    assert_eq!((counts(&report), report.refreshes, report.rejections), ([5, 3, 10, 7], 2, 1));
+    let report = poller.poll().await;
+    assert_eq!((counts(&report), report.refreshes, report.rejections), ([5, 3, 10, 7], 0, 0));
+}
+
+#[tokio::test]
+async fn a_kept_token_of_another_account_is_sent_once_a_poll_and_never_replaced_by_us() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("token");
+    std::fs::write(&file, "foreign-token").unwrap();
+    let server = api_server().await;
+    Mock::given(path(TOKEN_PATH)).respond_with(token_answer("t")).expect(0).mount(&server).await;
+    let refused = plain(r#"{"errcode":40001,"errmsg":"invalid credential"}"#);
+    Mock::given(path(COUNT_PATH)).respond_with(refused).expect(3).mount(&server).await;
+    let mut account = account(&server.uri());
+    account.token = kept_in(&file);
+    let mut poller = Poller::new(account, &api_config());
+    for _ in 0..3 {
+        assert_eq!(failure(&poller.poll().await).0, "token");
+    }
+    std::fs::remove_file(&file).unwrap();
+    let report = poller.poll().await;
+    assert_eq!(outcome(&report).unwrap_err().token_source(), Some("file"));
 }
