@@ -13,6 +13,7 @@ use super::turns::Turns;
 use crate::config::platform::ComponentToken;
 use crate::config::token::{Ids, ReadOnlySource};
 use crate::secret::{Secret, SecretError, SecretSource};
+use crate::token::kept::{Kept, Need, Until};
 use crate::wechat::answer;
 use crate::wechat::api::Api;
 use crate::wechat::class::ErrorClass;
@@ -20,79 +21,25 @@ use crate::wechat::client::Request;
 use crate::wechat::error::{ApiError, Failure, Step};
 
 const API: Api = Api::ComponentToken;
-/// The page of `api_component_token` asks for a renewal 10 min before the end; later is safe too,
-/// the old token working for 5 min beside the new one.
-const RENEW_BELOW: Duration = Duration::from_secs(300);
-/// Least time between two fetches for age.
-const FETCH_FLOOR: Duration = Duration::from_secs(60);
-/// Least time between two fetches after a rejection.
-const REJECTION_FLOOR: Duration = Duration::from_secs(300);
 /// Where failures of the ticket's source are said to come from.
 const TICKET: &str = "verify_ticket";
 
 /// The component token of one platform, if any is held.
 #[derive(Debug, Default)]
 pub(super) struct Component {
-    state: Mutex<TokenState>,
+    kept: Mutex<Kept>,
     fetching: Turns,
-}
-
-#[derive(Debug, Default)]
-struct TokenState {
-    held: Option<Held>,
-    tried_at: Option<Instant>,
-    replaced_at: Option<Instant>,
-}
-
-#[derive(Debug)]
-struct Held {
-    value: Secret,
-    /// The expiry of a fetched token; of one that was read, when it is read again.
-    until: Instant,
-}
-
-/// What a call does about the token.
-#[derive(Debug, PartialEq, Eq)]
-enum Need {
-    /// Use the held one.
-    Nothing(Secret),
-    /// Fetch, but go on with the held one if that fails.
-    Renewal(Secret),
-    /// Fetch; without a token there is no call.
-    Token,
-}
-
-impl TokenState {
-    /// For tokens that are fetched here.
-    fn need(&self, now: Instant) -> Need {
-        let Some(held) = &self.held else { return Need::Token };
-        let remains = held.until.saturating_duration_since(now);
-        if remains > RENEW_BELOW || self.tried_at.is_some_and(|tried| now - tried < FETCH_FLOOR) {
-            Need::Nothing(held.value.clone())
-        } else if remains > Duration::ZERO {
-            Need::Renewal(held.value.clone())
-        } else {
-            Need::Token
-        }
-    }
-
-    /// The held token, if it is another one than `rejected`.
-    fn other(&self, rejected: &Secret) -> Option<Secret> {
-        self.held.as_ref().map(|held| &held.value).filter(|value| *value != rejected).cloned()
-    }
-
-    fn may_replace(&self, now: Instant) -> bool {
-        self.replaced_at.is_none_or(|replaced| now - replaced >= REJECTION_FLOOR)
-    }
 }
 
 impl Component {
     /// The token for the call that `pass` allows. A failure is the platform's.
     pub(super) async fn hold(&self, caller: &Caller, pass: &mut Pass<'_>) -> Result<Secret, ApiError> {
         match &caller.platform.component_token {
-            ComponentToken::ReadOnly(source) => match self.read_before(Instant::now()) {
-                Some(held) => Ok(held),
-                None => self.read(caller, source).await.map_err(|error| caller.failed(pass, error)),
+            ComponentToken::ReadOnly(source) => match self.need() {
+                Need::Nothing(held) => Ok(held),
+                Need::Renewal(_) | Need::Token => {
+                    self.read(caller, source).await.map_err(|error| caller.failed(pass, error))
+                }
             },
             ComponentToken::VerifyTicket { component_app_secret, ticket } => {
                 let fetch = Fetch { caller, component_app_secret, ticket };
@@ -121,20 +68,15 @@ impl Component {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, TokenState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The held token, if it need not be read again yet.
-    fn read_before(&self, now: Instant) -> Option<Secret> {
-        self.state().held.as_ref().filter(|held| now < held.until).map(|held| held.value.clone())
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn read(&self, caller: &Caller, source: &ReadOnlySource) -> Result<Secret, ApiError> {
         let read = caller.reader.read(source, caller.ids()).await;
         let read = read.map_err(|failure| ApiError { step: Step::Source(source.label()), failure })?;
         let until = read.good_until.unwrap_or_else(Instant::now);
-        self.state().held = Some(Held { value: read.value.clone(), until });
+        self.kept().keep(read.value.clone(), Until::Look(until));
         Ok(read.value)
     }
 
@@ -168,22 +110,20 @@ impl Component {
         pass: &mut Pass<'_>,
     ) -> Result<Option<Secret>, ApiError> {
         loop {
-            if let Some(other) = self.state().other(rejected) {
+            if let Some(other) = self.kept().other(rejected) {
                 return Ok(Some(other));
             }
             pass.check(API)?;
             let Some(_turn) = self.fetching.take().await else { continue };
             pass.check(API)?;
             {
-                let (mut state, now) = (self.state(), Instant::now());
-                if let Some(other) = state.other(rejected) {
+                let mut kept = self.kept();
+                if let Some(other) = kept.other(rejected) {
                     return Ok(Some(other));
                 }
-                if !state.may_replace(now) {
+                if !kept.refused(Instant::now()) {
                     return Ok(None);
                 }
-                state.replaced_at = Some(now);
-                state.held = None;
             }
             let fetched = self.fetch(fetch).await.map_err(|error| fetch.caller.failed(pass, error))?;
             return Ok(Some(fetched).filter(|fetched| fetched != rejected));
@@ -191,14 +131,14 @@ impl Component {
     }
 
     fn need(&self) -> Need {
-        self.state().need(Instant::now())
+        self.kept().need(Instant::now())
     }
 
     async fn fetch(&self, fetch: Fetch<'_>) -> Result<Secret, ApiError> {
-        self.state().tried_at = Some(Instant::now());
+        self.kept().trying(Instant::now());
         let (value, life) = fetch.send().await?;
         let until = Instant::now() + life;
-        self.state().held = Some(Held { value: value.clone(), until });
+        self.kept().keep(value.clone(), Until::Expiry(until));
         Ok(value)
     }
 }
@@ -260,26 +200,6 @@ impl Caller {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn held(remains: u64, tried_ago: u64, now: Instant) -> TokenState {
-        let until = now + Duration::from_secs(remains);
-        TokenState {
-            held: Some(Held { value: Secret::new("t".into()), until }),
-            tried_at: Some(now - Duration::from_secs(tried_ago)),
-            replaced_at: None,
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_token_is_fetched_late_and_rarely() {
-        let now = Instant::now() + Duration::from_secs(10_000);
-        let token = || Secret::new("t".into());
-        assert_eq!(TokenState::default().need(now), Need::Token);
-        assert_eq!(held(301, 6_899, now).need(now), Need::Nothing(token()));
-        assert_eq!(held(300, 6_900, now).need(now), Need::Renewal(token()));
-        assert_eq!(held(300, 59, now).need(now), Need::Nothing(token()), "the floor of 60 s");
-        assert_eq!(held(0, 7_200, now).need(now), Need::Token);
-    }
 
     #[test]
     fn a_source_without_a_ticket_is_waited_for_like_an_expired_one() {

@@ -84,7 +84,8 @@ impl Round<'_> {
         let result = collect(&self.upstream.client, self.account, collector, credential).await;
         self.rejections += u64::from(is_refused(&result));
         if self.account.token.is_cloud() {
-            return result.map_err(|error| cloud::explain(error, self.upstream.started.elapsed()));
+            let (source, up) = (self.account.token.label(), self.upstream.started.elapsed());
+            return result.map_err(|error| cloud::explain(error, source, up));
         }
         result
     }

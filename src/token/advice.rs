@@ -33,8 +33,9 @@ const ADVICE: [(&str, Bilingual); 5] = [
         "cloud_hosting",
         Bilingual {
             en: "Look at the open interface service (开放接口服务) in the console of WeChat Cloud Hosting: switch it \
-                 on, put /cgi-bin/material/get_materialcount on the allow-list, then publish a new version.",
-            zh: "请在微信云托管控制台开启「开放接口服务」，将 /cgi-bin/material/get_materialcount 加入微信令牌权限配置，然后发布新版本。",
+                 on, put /cgi-bin/material/get_materialcount on the allow-list, then publish a new version; for \
+                 another account of the same subject set `from_app_id`.",
+            zh: "请在微信云托管控制台开启「开放接口服务」，将 /cgi-bin/material/get_materialcount 加入微信令牌权限配置，然后发布新版本；调用同主体的其他账号时请设置 `from_app_id`。",
         },
     ),
     (

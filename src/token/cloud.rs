@@ -8,7 +8,7 @@ use super::read::file::read_text;
 use super::read::value::{token, without_line_break};
 use crate::secret::Secret;
 use crate::wechat::class::{Call, ErrCode, ErrorClass};
-use crate::wechat::error::{ApiError, Failure};
+use crate::wechat::error::{ApiError, Failure, Step};
 
 /// A data call found no credential.
 const TOKEN_MISSING: ErrCode = ErrCode(41001);
@@ -26,8 +26,8 @@ pub(crate) async fn read_file(path: &Path) -> Result<Secret, Failure> {
 }
 
 /// What an error of a data call through the cloud really means, `up` being the time since the
-/// exporter started.
-pub(crate) fn explain(error: ApiError, up: Duration) -> ApiError {
+/// exporter started. Where its console has the remedy, the error is laid to `source`.
+pub(crate) fn explain(error: ApiError, source: &'static str, up: Duration) -> ApiError {
     if error.step.call() != Call::Data {
         return error;
     }
@@ -36,27 +36,25 @@ pub(crate) fn explain(error: ApiError, up: Duration) -> ApiError {
             let text = format!("errcode 41001: {message}: not available while the container starts");
             (ErrorClass::Busy, Some(TOKEN_MISSING), text)
         }
-        Failure::Api { code: TOKEN_MISSING, message } => {
-            let hint = "switch the open interface service on, then publish a new version";
-            (ErrorClass::Request, Some(TOKEN_MISSING), format!("errcode 41001: {message}: {hint}"))
-        }
         Failure::Status(502) => {
             let text = "HTTP status 502: the path is not on the cloud's allow-list";
             (ErrorClass::Request, None, text.to_owned())
         }
+        failure if matches!(error.class(), ErrorClass::Request | ErrorClass::Permission) => {
+            (error.class(), error.errcode(), failure.to_string())
+        }
         _ => return error,
     };
-    ApiError { step: error.step, failure: Failure::Source { class, code, text } }
+    ApiError { step: Step::Source(source), failure: Failure::Source { class, code, text } }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::wechat::api::Api;
-    use crate::wechat::error::Step;
 
     fn explained(step: Step, failure: Failure, up: u64) -> (&'static str, Option<i64>, String) {
-        let error = explain(ApiError { step, failure }, Duration::from_secs(up));
+        let error = explain(ApiError { step, failure }, "cloud_hosting", Duration::from_secs(up));
         (error.class().label(), error.errcode().map(|code| code.0), error.failure.to_string())
     }
 
@@ -70,9 +68,8 @@ mod tests {
         let (class, code, text) = explained(data, missing(41001), 59);
         assert_eq!((class, code), ("busy", Some(41001)));
         assert!(text.starts_with("errcode 41001: access_token missing: "), "{text}");
-        let (class, code, text) = explained(data, missing(41001), 60);
+        let (class, code, _) = explained(data, missing(41001), 60);
         assert_eq!((class, code), ("request", Some(41001)));
-        assert!(text.contains("switch") && text.contains("new version"), "{text}");
     }
 
     #[test]
@@ -81,6 +78,18 @@ mod tests {
         let data = Step::Call(Api::DraftCount);
         assert_eq!(explained(data, Failure::Status(502), 5), ("request", None, expected));
         assert_eq!(explained(data, Failure::Status(503), 5).0, "network");
+    }
+
+    #[test]
+    fn what_the_console_can_mend_is_laid_to_the_source() {
+        for code in [41001, 48001, 85107] {
+            let error = ApiError { step: Step::Call(Api::MaterialCount), failure: missing(code) };
+            let error = explain(error, "cloud_file", START_PHASE);
+            assert_eq!((error.token_source(), error.errcode()), (Some("cloud_file"), Some(ErrCode(code))));
+            assert!(error.failing().remedy().en.contains("cloud"), "{error}");
+        }
+        let error = ApiError { step: Step::Call(Api::MaterialCount), failure: missing(45009) };
+        assert_eq!(explain(error, "cloud_file", START_PHASE).token_source(), None);
     }
 
     #[test]

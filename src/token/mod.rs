@@ -1,12 +1,10 @@
-//! The token of one account: when it is fetched, when it is kept. Fetches are few on purpose:
-//! each one is a call against a quota, and a loop of them has broken many an account.
+//! What a data call of one account is authorised by, from whichever source its token comes.
 
 pub(crate) mod advice;
 pub mod cloud;
 mod fetch;
+pub(crate) mod kept;
 pub mod read;
-
-use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -14,17 +12,10 @@ use crate::config::token::Ids;
 use crate::config::{Account, AppId, PlatformName, TokenSource};
 use crate::secret::Secret;
 use crate::store::Failing;
+use crate::token::kept::{Kept, Need, Until};
 use crate::upstream::Upstream;
 use crate::wechat::class::ErrorClass;
 use crate::wechat::error::{ApiError, Failure, Step};
-
-/// A token is renewed when so little of its life remains: from then on the platform hands out the
-/// next stable token while the old one still works (page of `getStableAccessToken`).
-const RENEW_BELOW: Duration = Duration::from_secs(300);
-/// Least time between two fetches for age.
-const FETCH_FLOOR: Duration = Duration::from_secs(60);
-/// Least time between two fetches after a rejection.
-const REJECTION_FLOOR: Duration = Duration::from_secs(300);
 
 /// What a data call is authorised by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,60 +54,12 @@ impl Credential {
 /// What an account holds of its token. Moves with the poll that uses it.
 #[derive(Debug, Default)]
 pub struct TokenState {
-    held: Option<Held>,
-    tried_at: Option<Instant>,
-    replaced_at: Option<Instant>,
+    kept: Kept,
     /// Tokens obtained since the last [`TokenState::take_refreshes`].
     refreshes: u64,
 }
 
-#[derive(Debug)]
-struct Held {
-    value: Secret,
-    until: Until,
-}
-
-/// How long a token is held.
-#[derive(Clone, Copy, Debug)]
-enum Until {
-    /// It was fetched here and expires then.
-    Expiry(Instant),
-    /// It is read again from then on; looking costs nothing.
-    Look(Instant),
-}
-
-/// What a poll does about its token.
-#[derive(Debug, PartialEq, Eq)]
-enum Need {
-    /// Use the held one.
-    Nothing(Secret),
-    /// Get another, but go on with the held one if that fails.
-    Renewal(Secret),
-    /// Get one; without a token there is no poll.
-    Token,
-}
-
 impl TokenState {
-    fn need(&self, now: Instant) -> Need {
-        let Some(held) = &self.held else { return Need::Token };
-        let value = || held.value.clone();
-        match held.until {
-            Until::Look(at) if now < at => Need::Nothing(value()),
-            Until::Look(_) => Need::Token,
-            Until::Expiry(at) => {
-                let remains = at.saturating_duration_since(now);
-                let tried = self.tried_at.is_some_and(|tried| now - tried < FETCH_FLOOR);
-                if remains > RENEW_BELOW || tried {
-                    Need::Nothing(value())
-                } else if remains > Duration::ZERO {
-                    Need::Renewal(value())
-                } else {
-                    Need::Token
-                }
-            }
-        }
-    }
-
     /// Tokens obtained since this was last asked.
     pub fn take_refreshes(&mut self) -> u64 {
         std::mem::take(&mut self.refreshes)
@@ -128,7 +71,7 @@ impl TokenState {
         upstream: &Upstream,
         account: &Account,
     ) -> Result<Credential, ApiError> {
-        match self.need(Instant::now()) {
+        match self.kept.need(Instant::now()) {
             Need::Nothing(held) => Ok(Credential::AccessToken(held)),
             Need::Token => self.obtain(upstream, account).await,
             Need::Renewal(held) => Ok(self.obtain(upstream, account).await.unwrap_or_else(|error| {
@@ -138,24 +81,16 @@ impl TokenState {
         }
     }
 
-    /// After `rejected` was refused on a data call: another credential, if there is one. Fetches at
-    /// most once in 5 minutes, so that two programs that fight over a token cost few calls; a
-    /// source that is only read is read each time.
+    /// After `rejected` was refused on a data call: another credential, if there is one and it may
+    /// be asked for.
     pub(crate) async fn replace(
         &mut self,
         upstream: &Upstream,
         account: &Account,
         rejected: &Credential,
     ) -> Result<Option<Credential>, ApiError> {
-        let now = Instant::now();
-        if matches!(self.held, Some(Held { until: Until::Expiry(_), .. })) {
-            if self.replaced_at.is_some_and(|replaced| now - replaced < REJECTION_FLOOR) {
-                return Ok(None);
-            }
-            self.replaced_at = Some(now);
-            self.held = None;
-        } else if let Some(held) = &mut self.held {
-            held.until = Until::Look(now);
+        if !self.kept.refused(Instant::now()) {
+            return Ok(None);
         }
         let other = self.hold(upstream, account).await?;
         Ok(Some(other).filter(|other| other != rejected))
@@ -163,7 +98,7 @@ impl TokenState {
 
     async fn obtain(&mut self, upstream: &Upstream, account: &Account) -> Result<Credential, ApiError> {
         let now = Instant::now();
-        self.tried_at = Some(now);
+        self.kept.trying(now);
         let (value, until) = match &account.token {
             TokenSource::StableToken { app_secret } => {
                 let (value, life) = fetch::stable_token(&upstream.client, account, app_secret).await?;
@@ -194,10 +129,7 @@ impl TokenState {
                 return Ok(Credential::CloudToken(token, from_app_id.clone()));
             }
         };
-        if self.held.as_ref().is_none_or(|held| held.value != value) {
-            self.refreshes += 1;
-        }
-        self.held = Some(Held { value: value.clone(), until });
+        self.refreshes += u64::from(self.kept.keep(value.clone(), until));
         Ok(Credential::AccessToken(value))
     }
 }

@@ -150,13 +150,11 @@ impl Server {
 
     /// What an error of the connection means.
     fn broken(&self, error: &RedisError) -> Fault {
-        match error.kind() {
-            ErrorKind::Parse => Fault::decode(format!("{}: it does not answer as Redis does", self.place)),
-            _ => {
-                let what = self.foreign(&error.to_string());
-                Fault::network(format!("{}: the connection broke: {what}", self.place))
-            }
+        if error.kind() == ErrorKind::Parse {
+            return Fault::decode(format!("{}: it does not answer as Redis does", self.place));
         }
+        let what = self.foreign(&error.to_string());
+        Fault::network(format!("{}: the connection broke: {what}", self.place))
     }
 
     /// What it means that the server refused `command`.
