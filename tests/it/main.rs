@@ -14,6 +14,7 @@ mod cli;
 mod collectors;
 mod config;
 mod harness;
+mod platform;
 mod program;
 mod prometheus;
 mod takeover;
