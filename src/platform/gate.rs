@@ -206,3 +206,6 @@ fn refusal(api: Api, failing: Failing, reason: Reason) -> ApiError {
 fn parked(failing: Failing) -> ApiError {
     ApiError { step: Step::Platform, failure: Failure::Parked(failing) }
 }
+
+#[cfg(test)]
+mod tests;

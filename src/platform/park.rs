@@ -114,22 +114,17 @@ impl Park {
 
     /// Lets a call in, if it may go out.
     pub(super) fn enter(&mut self, now: Instant) -> Entry {
-        match (&self.closed, self.is_probing) {
-            (Some(closed), true) => Entry::Closed(closed.failing.clone(), closed.reason),
-            (Some(closed), false) if now < closed.until => {
-                Entry::Closed(closed.failing.clone(), closed.reason)
-            }
-            (None, _) if self.shown != LastPoll::Pending => {
-                Entry::Open(Ticket { epoch: self.epoch, is_probe: false })
-            }
-            (None, true) => Entry::Wait,
-            (Some(_) | None, false) => self.probe(),
+        if let Some(closed) = &self.closed
+            && (self.is_probing || now < closed.until)
+        {
+            return Entry::Closed(closed.failing.clone(), closed.reason);
         }
-    }
-
-    fn probe(&mut self) -> Entry {
-        self.is_probing = true;
-        Entry::Open(Ticket { epoch: self.epoch, is_probe: true })
+        let is_known_to_work = self.closed.is_none() && self.shown != LastPoll::Pending;
+        if !is_known_to_work && self.is_probing {
+            return Entry::Wait;
+        }
+        self.is_probing = !is_known_to_work;
+        Entry::Open(Ticket { epoch: self.epoch, is_probe: self.is_probing })
     }
 
     /// The failure that keeps calls from going out, without asking to make one.

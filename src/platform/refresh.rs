@@ -16,8 +16,8 @@ pub(super) struct RefreshTokens(HashMap<AppId, Known>);
 
 #[derive(Debug, Default)]
 struct Known {
-    /// When the account was authorised last, as the list says.
-    auth_time: u64,
+    /// When the account was authorised last, as the list said last.
+    auth_time: Option<u64>,
     /// From the list.
     listed: Option<Secret>,
     /// From the last grant: newer than any other, until the account is authorised anew.
@@ -61,10 +61,10 @@ impl RefreshTokens {
         for (app_id, listed) in list {
             let known = self.0.entry(app_id.clone()).or_default();
             // A new authorisation retires all refresh tokens before it.
-            if listed.auth_time > known.auth_time {
-                known.auth_time = listed.auth_time;
+            if known.auth_time.is_some_and(|before| before < listed.auth_time) {
                 (known.returned, known.refused) = (None, None);
             }
+            known.auth_time = Some(listed.auth_time);
             known.listed.clone_from(&listed.refresh_token);
         }
     }
@@ -115,6 +115,18 @@ mod tests {
         tokens.keep(&id(), secret("returned"));
         tokens.take_list(&list(2, "new"));
         assert_eq!(chosen(&tokens, None).as_deref(), Some("new"));
+    }
+
+    #[test]
+    fn the_first_list_is_not_a_new_authorisation() {
+        let mut tokens = RefreshTokens::default();
+        tokens.refuse(&id(), &secret("configured"));
+        tokens.take_list(&list(1, "listed"));
+        assert_eq!(chosen(&tokens, Some("configured")).as_deref(), Some("listed"));
+        let mut tokens = RefreshTokens::default();
+        tokens.keep(&id(), secret("returned"));
+        tokens.take_list(&list(1, "listed"));
+        assert_eq!(chosen(&tokens, None).as_deref(), Some("returned"));
     }
 
     #[test]

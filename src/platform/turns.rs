@@ -42,6 +42,7 @@ impl Drop for Turn<'_> {
 mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
+    use std::time::Duration;
 
     use tokio::task::JoinSet;
 
@@ -55,7 +56,7 @@ mod tests {
             let (turns, worked) = (Arc::clone(&turns), Arc::clone(&worked));
             tasks.spawn(async move {
                 let Some(_turn) = turns.take().await else { return };
-                tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+                tokio::time::sleep(Duration::from_secs(1)).await;
                 worked.fetch_add(1, Ordering::Relaxed);
             });
         }
@@ -69,7 +70,13 @@ mod tests {
         let turns = Turns::default();
         let turn = turns.take().await.unwrap();
         let waiting = turns.take();
-        drop(turn);
-        assert!(waiting.await.is_none() || turns.take().await.is_some());
+        tokio::pin!(waiting);
+        tokio::select! {
+            biased;
+            _ = &mut waiting => panic!("two turns at once"),
+            () = tokio::time::sleep(Duration::from_secs(1)) => drop(turn),
+        }
+        assert!(waiting.await.is_none(), "it looks again first");
+        assert!(turns.take().await.is_some());
     }
 }

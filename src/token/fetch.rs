@@ -11,9 +11,6 @@ use crate::wechat::api::Api;
 use crate::wechat::client::{ApiClient, Request};
 use crate::wechat::error::{ApiError, Step};
 
-/// Lives are 7,200 s; a much larger one is a gateway's defect and must not pin a dead token.
-const LONGEST_LIFE: Duration = Duration::from_secs(86_400);
-
 /// A token from `/cgi-bin/stable_token` in normal mode, and its remaining life. `force_refresh` is
 /// never sent.
 pub(super) async fn stable_token(
@@ -28,11 +25,9 @@ pub(super) async fn stable_token(
         "appid": account.app_id.as_str(),
         "secret": secret.expose(),
     });
-    fetch(
-        client,
-        Request { endpoint: &account.endpoint, api, query: &[], body: Some(&body), secrets: &[&secret] },
-    )
-    .await
+    let request =
+        Request { endpoint: &account.endpoint, api, query: &[], body: Some(&body), secrets: &[&secret] };
+    client.call(request, answer::token).await
 }
 
 /// A token from `/cgi-bin/token`, and its life. Retires the one that others hold.
@@ -48,18 +43,11 @@ pub(super) async fn token(
         ("appid", account.app_id.as_str()),
         ("secret", secret.expose()),
     ];
-    fetch(
-        client,
-        Request { endpoint: &account.endpoint, api, query: &query, body: None, secrets: &[&secret] },
-    )
-    .await
+    let request =
+        Request { endpoint: &account.endpoint, api, query: &query, body: None, secrets: &[&secret] };
+    client.call(request, answer::token).await
 }
 
 async fn read(api: Api, secret: &SecretSource) -> Result<Secret, ApiError> {
     secret.read().await.map_err(|error| ApiError { step: Step::Call(api), failure: error.into() })
-}
-
-async fn fetch(client: &ApiClient, request: Request<'_>) -> Result<(Secret, Duration), ApiError> {
-    let (value, life) = client.call(request, answer::token).await?;
-    Ok((value, life.min(LONGEST_LIFE)))
 }

@@ -15,6 +15,7 @@ mod collectors;
 mod config;
 mod fleet;
 mod harness;
+mod platform;
 mod program;
 mod prometheus;
 mod reading;

@@ -1,0 +1,176 @@
+//! Accounts that a platform's discovery finds, renames and loses.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use wechat_material_exporter::config::{AppId, PlatformName};
+use wechat_material_exporter::platform::Claims;
+use wiremock::ResponseTemplate;
+
+use super::running::{Setting, eventually, id, refused};
+use super::world::{Api, GRANT, LIST, PROFILE, app_id, error, official};
+
+const ONCE: Duration = Duration::from_secs(3_600);
+const OFTEN: Duration = Duration::from_millis(50);
+
+fn named(calls: &[Value]) -> Vec<String> {
+    let mut names: Vec<_> =
+        calls.iter().map(|body| body["authorizer_appid"].as_str().unwrap().to_owned()).collect();
+    names.sort_unstable();
+    names
+}
+
+#[tokio::test]
+async fn a_long_list_is_read_page_by_page_and_each_profile_once() {
+    let api = Api::start(1_100).await;
+    let mut running = Setting::new(&api).with_discovery(ONCE).start();
+    running.follow("all accounts", |running| running.fleet.len() == 1_100).await;
+    running.counted([1_100, 0, 0, 0, 0]).await;
+    let offsets: Vec<_> = api.calls(LIST).iter().map(|body| body["offset"].as_u64().unwrap()).collect();
+    assert_eq!(offsets, [0, 500, 1_000]);
+    let expected: Vec<_> = (0..1_100).map(app_id).collect();
+    assert_eq!(named(&api.calls(PROFILE)), expected);
+    assert_eq!(running.fleet[&app_id(7)], "account 7");
+    // The list's refresh tokens are at hand.
+    running.ask(1_099).await.unwrap();
+    assert_eq!((api.count(LIST), api.count(GRANT)), (3, 1));
+}
+
+#[tokio::test]
+async fn who_cannot_be_polled_is_counted() {
+    let api = Api::start(6).await;
+    {
+        let mut world = api.world();
+        let mut change = |n: u64| world.authorizers.remove(&app_id(n)).unwrap();
+        let (mut mini, mut denied, mut incomplete) = (change(0), change(1), change(2));
+        mini.is_mini_program = true;
+        denied.set = 1;
+        incomplete.refresh_token.clear();
+        world.authorizers.extend([(app_id(0), mini), (app_id(1), denied), (app_id(2), incomplete)]);
+    }
+    let claims = Arc::new(Claims::new([id(3)]));
+    let mut running = Setting::new(&api).with_discovery(ONCE).start_with(claims);
+    running.follow("two accounts", |running| running.fleet.len() == 2).await;
+    running.counted([2, 1, 1, 1, 1]).await;
+    assert_eq!(running.fleet.keys().cloned().collect::<Vec<_>>(), [app_id(4), app_id(5)]);
+    assert!(!named(&api.calls(PROFILE)).contains(&app_id(3)), "nothing is asked of the hand-listed");
+}
+
+#[tokio::test]
+async fn an_account_on_two_platforms_belongs_to_one_until_that_lets_it_go() {
+    let (first_api, second_api) = (Api::start(2).await, Api::start(3).await);
+    let claims = Arc::new(Claims::default());
+    let setting = Setting::new(&first_api).with_discovery(OFTEN);
+    let mut first = setting.start_with(Arc::clone(&claims));
+    first.follow("both accounts", |running| running.fleet.len() == 2).await;
+    let mut setting = Setting::new(&second_api).with_discovery(OFTEN);
+    setting.platform.name = PlatformName::parse("other").unwrap();
+    let mut second = setting.start_with(claims);
+    second.follow("the third account", |running| running.fleet.len() == 1).await;
+    second.counted([1, 0, 0, 0, 2]).await;
+    first_api.world().authorizers.remove(&app_id(0));
+    first.follow("its end", |running| running.gone.len() == 1).await;
+    second.follow("the first account", |running| running.fleet.contains_key(&app_id(0))).await;
+    second.counted([2, 0, 0, 0, 1]).await;
+}
+
+#[tokio::test]
+async fn accounts_come_go_and_change_their_names_between_rounds() {
+    let api = Api::start(2).await;
+    let mut running = Setting::new(&api).with_discovery(OFTEN).start();
+    running.follow("two accounts", |running| running.fleet.len() == 2).await;
+    let (new_id, new) = official(2);
+    api.world().authorizers.insert(new_id, new);
+    running.follow("a third account", |running| running.fleet.len() == 3).await;
+    {
+        let mut world = api.world();
+        let renamed = world.authorizers.get_mut(&app_id(1)).unwrap();
+        (renamed.nickname, renamed.auth_time) = ("renamed".into(), 1_800_000_000);
+    }
+    running.follow("a new name", |running| running.fleet[&app_id(1)] == "renamed").await;
+    let whole_lists = {
+        let mut world = api.world();
+        world.authorizers.remove(&app_id(0));
+        world.whole_lists
+    };
+    running.follow("an end", |running| running.gone == [app_id(0)]).await;
+    assert!(api.world().whole_lists >= whole_lists + 2);
+    running.counted([2, 0, 0, 0, 0]).await;
+    assert_eq!(named(&api.calls(PROFILE)), [0, 1, 1, 2].map(app_id));
+}
+
+#[tokio::test]
+async fn an_incomplete_round_removes_nobody() {
+    let api = Api::start(501).await;
+    let mut running = Setting::new(&api).with_discovery(OFTEN).start();
+    running.follow("all accounts", |running| running.fleet.len() == 501).await;
+    let whole_lists = {
+        let mut world = api.world();
+        world.authorizers.remove(&app_id(0));
+        let (id, new) = official(501);
+        world.authorizers.insert(id, new);
+        let first_page =
+            ResponseTemplate::new(200).set_body_json(serde_json::json!({"total_count": 501, "list": []}));
+        world.planned.insert(LIST, vec![first_page, ResponseTemplate::new(502)]);
+        world.whole_lists
+    };
+    running.follow("one end", |running| running.gone.len() == 1).await;
+    assert!(api.world().whole_lists >= whole_lists + 2);
+    assert_eq!(running.gone, [app_id(0)]);
+    running.follow("its successor", |running| running.fleet.len() == 501).await;
+}
+
+#[tokio::test]
+async fn an_account_that_is_denied_goes_at_once_and_comes_back_with_a_new_authorisation() {
+    let api = Api::start(2).await;
+    let mut running = Setting::new(&api).with_discovery(OFTEN).start();
+    running.follow("two accounts", |running| running.fleet.len() == 2).await;
+    api.world().denied.insert(app_id(0));
+    let failure = running.ask(0).await.unwrap_err();
+    assert_eq!(refused(&failure), ("authorization", Some(61003)));
+    running.follow("its end", |running| running.gone == [app_id(0)]).await;
+    running.counted([1, 0, 0, 0, 0]).await;
+    let lists = api.count(LIST);
+    eventually("three rounds", || api.count(LIST) > lists + 3).await;
+    api.world().denied.clear();
+    api.world().authorizers.get_mut(&app_id(0)).unwrap().auth_time += 1;
+    running.follow("its return", |running| running.fleet.len() == 2).await;
+    assert_eq!(running.gone.len(), 1);
+}
+
+#[tokio::test]
+async fn one_authorizer_without_a_profile_does_not_stop_the_round() {
+    let api = Api::start(5).await;
+    api.plan(PROFILE, [error(50002, "user limited"), error(61003, "not authorized")]);
+    let mut running = Setting::new(&api).with_discovery(ONCE).start();
+    running.follow("three accounts", |running| running.fleet.len() == 3).await;
+    running.counted([3, 0, 0, 0, 0]).await;
+    assert_eq!((api.count(PROFILE), running.failing()), (5, None));
+}
+
+#[tokio::test]
+async fn include_and_exclude_choose_among_the_authorizers() {
+    let api = Api::start(4).await;
+    let mut setting = Setting::new(&api).with_discovery(ONCE);
+    let discovery = setting.platform.discovery.as_mut().unwrap();
+    let ids = |numbers: [u64; 2]| numbers.map(|n| AppId::parse(&app_id(n)).unwrap()).into();
+    (discovery.include, discovery.exclude) = (ids([1, 2]), ids([2, 3]));
+    let mut running = setting.start();
+    running.follow("one account", |running| running.fleet.contains_key(&app_id(1))).await;
+    running.counted([1, 0, 0, 0, 0]).await;
+    assert_eq!(named(&api.calls(PROFILE)), [app_id(1)]);
+}
+
+#[tokio::test]
+async fn a_stop_ends_discovery_and_lets_the_last_polls_have_their_tokens() {
+    let api = Api::start(40).await;
+    let mut with = Setting::new(&api).with_ticket().with_discovery(OFTEN).start();
+    let mut without = Setting::new(&api).start();
+    with.follow("some accounts", |running| running.fleet.len() > 3).await;
+    for running in [&mut with, &mut without] {
+        running.stop.cancel();
+        running.discovery.join_next().await.unwrap().unwrap();
+    }
+    assert!(with.ask(0).await.is_ok());
+}
