@@ -10,7 +10,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use prometheus::{Encoder as _, GaugeVec, Opts, Registry, TextEncoder};
 use wechat_material_exporter::clock::WallTime;
 use wechat_material_exporter::config::{
-    Account, AccountName, AppId, BaseUrl, Endpoint, Kind, Limits, PerKind, TokenSource,
+    Account, AccountName, AppId, BaseUrl, Budget, Endpoint, Kind, Limits, PerKind, TokenSource,
 };
 use wechat_material_exporter::metrics::own::ExporterMetrics;
 use wechat_material_exporter::metrics::page::{Page, render};
@@ -37,6 +37,7 @@ fn fleet(accounts: u64) -> Vec<Arc<Readings>> {
                 interval: Duration::from_secs(600),
                 hold: Duration::from_secs(86_400),
                 limits: Limits::default(),
+                budget: Budget::default(),
                 endpoint: Arc::clone(&endpoint),
                 token: TokenSource::StableToken {
                     app_secret: SecretSource::Inline(Secret::new(format!("{n:032x}"))),

@@ -34,7 +34,7 @@ pub fn complain(error: &anyhow::Error) {
 
 async fn serve(flags: &Flags) -> anyhow::Result<()> {
     let signals = Signals::listen()?;
-    let Loaded { config, warnings } = load(&flags.config_file, &process_environment())?;
+    let Loaded { config, warnings, broken: _ } = load(&flags.config_file, &process_environment(), None)?;
     for warning in warnings {
         tracing::warn!("{warning}");
     }
@@ -44,7 +44,7 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
 }
 
 fn check(flags: &Flags) -> anyhow::Result<()> {
-    let Loaded { config, warnings } = load(&flags.config_file, &process_environment())?;
+    let Loaded { config, warnings, broken: _ } = load(&flags.config_file, &process_environment(), None)?;
     let mut out = std::io::stdout().lock();
     for warning in warnings {
         writeln!(out, "warning: {warning}")?;

@@ -17,6 +17,7 @@ pub mod poll;
 pub mod secret;
 pub mod shutdown;
 pub mod simulator;
+pub mod state;
 pub mod store;
 pub mod telemetry;
 pub mod token;

@@ -229,6 +229,47 @@ pub struct Endpoint {
     pub proxy: Option<SecretSource>,
 }
 
+/// A part of a whole, in millionths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Share(u32);
+
+impl Share {
+    /// So many millionths.
+    pub const fn of_million(millionths: u32) -> Self {
+        Self(millionths)
+    }
+
+    /// The part as a number; 1 is the whole.
+    pub fn ratio(self) -> f64 {
+        f64::from(self.0) / 1_000_000.0
+    }
+}
+
+/// How much of the daily quota of an API an account's polls may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// Calls of `get_materialcount` a day that `WeChat` is assumed to allow, until `quota/get` has
+    /// told. The default is what most accounts' consoles show.
+    pub daily_calls: u64,
+    /// Planned calls of one API over its daily quota: not more than this.
+    pub max_share: Share,
+    /// Below this part of its quota that remains for today, an API is polled less often.
+    pub reserve: Share,
+    /// Whether a plan above `max_share` is carried out all the same.
+    pub allow_over_budget: bool,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self {
+            daily_calls: 1_000,
+            max_share: Share::of_million(200_000),
+            reserve: Share::of_million(100_000),
+            allow_over_budget: false,
+        }
+    }
+}
+
 /// One account to poll.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
@@ -249,6 +290,8 @@ pub struct Account {
     pub hold: Duration,
     /// Storage limits.
     pub limits: Limits,
+    /// The quota that polls share with the account's own systems.
+    pub budget: Budget,
     /// Where calls go.
     pub endpoint: Arc<Endpoint>,
     /// Where the token comes from.

@@ -135,6 +135,7 @@ impl RawAccount {
             collect: settings.collect,
             hold: settings.hold,
             limits: settings.limits,
+            budget: settings.budget,
             endpoint: settings.endpoint?,
             token: self.token?,
         })

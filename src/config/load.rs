@@ -2,7 +2,7 @@
 
 use std::io::Read as _;
 use std::num::NonZeroU32;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::accounts::Accounts;
 use super::fault::{Faults, Place, Report};
@@ -22,16 +22,33 @@ pub struct Loaded {
     pub config: Config,
     /// One line for each thing an operator should look at, for the log.
     pub warnings: Vec<String>,
+    /// Account files that cannot be used as they are, in name order. Their accounts are not in
+    /// `config`, or are there as they were running before.
+    pub broken: Vec<BrokenFile>,
+}
+
+/// An account file that cannot be used as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrokenFile {
+    /// Its path as the configuration's pattern gave it.
+    pub path: PathBuf,
+    /// Entries in it that could be counted, at least 1.
+    pub accounts: usize,
+    /// What is wrong with it.
+    pub faults: Faults,
 }
 
 /// Reads the file at `path` once, so that it may be a pipe, and lays `variables` over it: the
 /// environment, as [`process_environment`] gives it. Paths in it are relative to the working
-/// directory. Secret files and variables are read once, to see that they can be.
-pub fn load(path: &Path, variables: &[(String, String)]) -> Result<Loaded, Faults> {
+/// directory. Secret files and variables are read once, to see that they can be. `running` is the
+/// configuration in force, if there is one: its accounts go before others of their name or app id,
+/// and go on as they are when their file is broken.
+pub fn load(path: &Path, variables: &[(String, String)], running: Option<&Config>) -> Result<Loaded, Faults> {
+    let _ = running;
     let report = Report::new(path);
     let config = read(path, variables, &report);
     let (config, warnings) = report.finish(config)?;
-    Ok(Loaded { config, warnings })
+    Ok(Loaded { config, warnings, broken: Vec::new() })
 }
 
 /// The variables of this process whose names and values are UTF-8, which all of ours are.
@@ -81,7 +98,7 @@ fn read(path: &Path, variables: &[(String, String)], report: &Report) -> Option<
     report.set_rank(0);
     let platforms = platforms.into_inner();
     let api = api_config(&settings, planned(&accounts, &platforms), report)?;
-    Some(Config { api, info_labels: settings.info_labels, accounts, platforms })
+    Some(Config { api, info_labels: settings.info_labels, accounts, platforms, account_files: Vec::new() })
 }
 
 /// The whole file as text, or what is wrong with it.

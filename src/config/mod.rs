@@ -26,9 +26,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use account::{Account, AccountName, AppId, BaseUrl, Collect, Endpoint, Kind, Limits, PerKind, Pool};
+pub use account::{
+    Account, AccountName, AppId, BaseUrl, Budget, Collect, Endpoint, Kind, Limits, PerKind, Pool, Share,
+};
 pub use fault::Faults;
-pub use load::{Loaded, load, process_environment};
+pub use load::{BrokenFile, Loaded, load, process_environment};
 pub use platform::{Platform, PlatformName};
 pub use token::TokenSource;
 
@@ -43,6 +45,17 @@ pub struct Config {
     pub accounts: Vec<Arc<Account>>,
     /// Third-party platforms, in name order.
     pub platforms: Vec<Arc<Platform>>,
+    /// Where those of the accounts come from that do not stand in the main file, in name order.
+    pub account_files: Vec<AccountFile>,
+}
+
+/// An account file, and which accounts it brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountFile {
+    /// Its path as the configuration's pattern gave it.
+    pub path: PathBuf,
+    /// Its accounts, in name order.
+    pub names: Vec<AccountName>,
 }
 
 impl Config {

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::account::{AccountName, AppId, Collect, Endpoint, Limits};
+use super::account::{AccountName, AppId, Budget, Collect, Endpoint, Limits};
 use super::token::ReadOnlySource;
 use crate::secret::SecretSource;
 
@@ -98,6 +98,8 @@ pub struct Discovery {
     pub collect: Collect,
     /// See [`super::Account::limits`].
     pub limits: Limits,
+    /// See [`super::Account::budget`].
+    pub budget: Budget,
     /// Where their calls go.
     pub endpoint: Arc<Endpoint>,
 }

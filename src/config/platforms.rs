@@ -152,6 +152,7 @@ impl PlatformKeys {
             hold: settings.hold,
             collect: settings.collect,
             limits: settings.limits,
+            budget: settings.budget,
             endpoint: Arc::clone(&endpoint),
         });
         Some(Platform {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::account::{BaseUrl, Collect, Endpoint, Limits};
+use super::account::{BaseUrl, Budget, Collect, Endpoint, Limits};
 use super::fault::{Place, Report, join};
 use super::keys::{CollectKeys, LimitKeys, PollKeys};
 use super::secret_keys::PROXY;
@@ -56,6 +56,7 @@ pub(super) struct Resolved {
     pub(super) collect: Collect,
     pub(super) hold: Duration,
     pub(super) limits: Limits,
+    pub(super) budget: Budget,
     /// Nothing only where there is a fault.
     pub(super) endpoint: Option<Arc<Endpoint>>,
 }
@@ -93,6 +94,7 @@ impl<'s> Resolver<'s> {
             collect,
             hold: poll.hold,
             limits,
+            budget: Budget::default(),
             endpoint: self.endpoint(keys, place, token),
         }
     }

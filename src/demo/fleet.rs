@@ -14,8 +14,8 @@ use anyhow::Context;
 use crate::config::platform::{AuthorizerToken, ComponentToken, Discovery};
 use crate::config::token::{FileSource, ReadOnlySource, Template};
 use crate::config::{
-    Account, AccountName, ApiConfig, BaseUrl, Collect, Config, Endpoint, Limits, Platform, PlatformName,
-    TokenSource,
+    Account, AccountName, ApiConfig, BaseUrl, Budget, Collect, Config, Endpoint, Limits, Platform,
+    PlatformName, TokenSource,
 };
 use crate::demo::INTERVAL;
 use crate::secret::{Secret, SecretSource};
@@ -85,7 +85,7 @@ pub(super) fn config(scenario: &Scenario, api: SocketAddr, files: &KeptFiles) ->
         max_in_flight: 20,
         ca_file: None,
     };
-    Ok(Config { api, info_labels: Vec::new(), accounts, platforms })
+    Ok(Config { api, info_labels: Vec::new(), accounts, platforms, account_files: Vec::new() })
 }
 
 fn account(simulated: &SimulatedAccount, endpoint: &Arc<Endpoint>, files: &KeptFiles) -> Option<Account> {
@@ -103,6 +103,7 @@ fn account(simulated: &SimulatedAccount, endpoint: &Arc<Endpoint>, files: &KeptF
         collect: Collect { draft: Some(2 * INTERVAL), quota: Some(4 * INTERVAL) },
         hold: HOLD,
         limits: Limits::default(),
+        budget: Budget::default(),
         endpoint: Arc::clone(endpoint),
         token,
     })
@@ -118,6 +119,7 @@ fn platform(simulated: &SimulatedPlatform, endpoint: &Arc<Endpoint>, files: &Kep
         hold: HOLD,
         collect: Collect::default(),
         limits: Limits::default(),
+        budget: Budget::default(),
         endpoint: Arc::clone(endpoint),
     };
     Some(Platform {

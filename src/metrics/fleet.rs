@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::clock::WallTime;
 use crate::config::{
-    Account, AccountName, AppId, BaseUrl, Collect, Endpoint, Kind, Limits, PerKind, PlatformName, TokenSource,
+    Account, AccountName, AppId, BaseUrl, Budget, Collect, Endpoint, Kind, Limits, PerKind, PlatformName,
+    TokenSource,
 };
 use crate::secret::{Secret, SecretSource};
 use crate::store::{Failing, LastGood, LastPoll, OptionalReadings, PlatformReadings, Readings};
@@ -31,6 +32,7 @@ pub(super) fn account(name: &str) -> Account {
         collect: Collect::default(),
         hold: HOLD,
         limits: Limits::default(),
+        budget: Budget::default(),
         endpoint: Arc::new(Endpoint { base_url, fallback: None, proxy: None }),
         token: TokenSource::StableToken { app_secret: SecretSource::Inline(Secret::new("s".to_owned())) },
     }

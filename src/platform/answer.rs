@@ -37,7 +37,7 @@ pub(super) struct Listed {
 
 /// What `api_get_authorizer_info` says of one authorizer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Profile {
+pub enum Profile {
     /// A mini program.
     MiniProgram,
     /// An account that did not grant access to its material.

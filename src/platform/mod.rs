@@ -25,6 +25,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::answer::Grant;
+pub use self::answer::Profile;
 use self::call::{Caller, ComponentCall, authorizer_appid, own_code};
 pub use self::claims::Claims;
 use self::component::Component;
@@ -34,7 +35,8 @@ use self::list::Authorizers;
 use crate::clock::Clock;
 use crate::config::platform::AuthorizerToken;
 use crate::config::token::{Ids, ReadOnlySource};
-use crate::config::{Account, AccountName, AppId, Platform};
+use crate::config::{AppId, Platform};
+use crate::poll::change::FleetChange;
 use crate::secret::{Secret, SecretSource};
 use crate::store::Store;
 use crate::token::read::Reader;
@@ -92,15 +94,6 @@ pub struct AuthorizerGrant {
     pub good_until: Option<Instant>,
     /// Whether it was fetched here, at the price of a call.
     pub is_fetched: bool,
-}
-
-/// A change of the accounts that a platform's discovery found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FleetChange {
-    /// A new account, or new settings of a known one.
-    Set(Arc<Account>),
-    /// An account that is no longer there.
-    Gone(AccountName),
 }
 
 /// A platform, shown as never called, and its discovery, which runs until `stop`. The handle works

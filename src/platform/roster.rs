@@ -161,8 +161,17 @@ impl Roster {
         if authorizer.account.as_ref().is_some_and(|known| *known.display_name == *nickname) {
             return None;
         }
-        let Discovery { include: _, exclude: _, info_labels, interval, hold, collect, limits, endpoint } =
-            &self.settings;
+        let Discovery {
+            include: _,
+            exclude: _,
+            info_labels,
+            interval,
+            hold,
+            collect,
+            limits,
+            budget,
+            endpoint,
+        } = &self.settings;
         let account = Arc::new(Account {
             name: AccountName::parse(app_id.as_str())?,
             app_id: app_id.clone(),
@@ -172,6 +181,7 @@ impl Roster {
             collect: *collect,
             hold: *hold,
             limits: *limits,
+            budget: *budget,
             endpoint: Arc::clone(endpoint),
             token: TokenSource::Authorizer { platform: self.platform.clone(), refresh_token: None },
         });

@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod backoff;
+pub mod change;
 pub mod schedule;
 pub mod scheduler;
 pub mod state;

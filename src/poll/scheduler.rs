@@ -13,12 +13,12 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::account::{PollReport, Visit};
+use super::change::FleetChange;
 use super::schedule::{AccountKey, Lane, Schedule};
 use super::state::{AccountState, Ended, Moment, Next};
 use crate::clock::Clock;
 use crate::config::{Account, AccountName};
 use crate::metrics::own::ExporterMetrics;
-use crate::platform::FleetChange;
 use crate::store::{LastPoll, Store};
 use crate::web::ready::Readiness;
 use crate::wechat::class::ErrorClass;
@@ -124,6 +124,7 @@ where
         match change {
             FleetChange::Set(account) => self.set(account),
             FleetChange::Gone(name) => self.remove(&AccountKey::new(name)),
+            FleetChange::Listed(_) | FleetChange::PollNow(_) => todo!(),
         }
     }
 

@@ -9,7 +9,7 @@ use hyper_util::service::TowerToHyperService;
 
 use super::*;
 use crate::clock::WallTime;
-use crate::config::{Account, AccountName, AppId, BaseUrl, Endpoint, Limits, TokenSource};
+use crate::config::{Account, AccountName, AppId, BaseUrl, Budget, Endpoint, Limits, TokenSource};
 use crate::metrics::{Encoding, Format};
 use crate::secret::SecretSource;
 use crate::store::{LastPoll, Readings};
@@ -70,6 +70,7 @@ fn readings(name: &str, last_poll: LastPoll) -> Readings {
         collect: crate::config::Collect::default(),
         hold: Duration::from_secs(3_600),
         limits: Limits::default(),
+        budget: Budget::default(),
         endpoint: Arc::new(endpoint),
         token: TokenSource::StableToken { app_secret: SecretSource::Env("UNUSED".to_owned()) },
     };

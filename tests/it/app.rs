@@ -70,7 +70,13 @@ impl Exporter {
         let mut accounts: Vec<_> = accounts.into_iter().map(Arc::new).collect();
         accounts.sort_by(|a, b| a.name.cmp(&b.name));
         let platforms = platforms.into_iter().map(Arc::new).collect();
-        let config = Config { api: api_config(), info_labels: Vec::new(), accounts, platforms };
+        let config = Config {
+            api: api_config(),
+            info_labels: Vec::new(),
+            accounts,
+            platforms,
+            account_files: Vec::new(),
+        };
         let listen = ["127.0.0.1:0".parse().unwrap()];
         let app = App::bind(config, &listen, TelemetryPath::default()).await.unwrap();
         let (address, store, stop) = (app.addresses()[0], app.store(), CancellationToken::new());

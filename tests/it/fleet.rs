@@ -7,7 +7,7 @@ use std::time::Duration;
 use wechat_material_exporter::config::platform::{AuthorizerToken, ComponentToken, Discovery};
 use wechat_material_exporter::config::token::{FileSource, ReadOnlySource, Template};
 use wechat_material_exporter::config::{
-    Account, AccountName, AppId, Collect, Limits, Platform, PlatformName,
+    Account, AccountName, AppId, Budget, Collect, Limits, Platform, PlatformName,
 };
 use wechat_material_exporter::secret::{Secret, SecretSource};
 use wechat_material_exporter::simulator::Endpoint;
@@ -41,6 +41,7 @@ fn platform(scenario: &Scenario, simulated: &Simulated, ticket: &std::path::Path
             hold: Duration::from_secs(72 * 3_600),
             collect: Collect::default(),
             limits: Limits::default(),
+            budget: Budget::default(),
             endpoint: Arc::clone(&simulated.endpoint),
         }),
         refresh_interval: Duration::from_millis(200),

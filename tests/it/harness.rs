@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use wechat_material_exporter::clock::Clock;
 use wechat_material_exporter::config::{
-    Account, AccountName, ApiConfig, AppId, BaseUrl, Endpoint, Limits, TokenSource,
+    Account, AccountName, ApiConfig, AppId, BaseUrl, Budget, Endpoint, Limits, TokenSource,
 };
 use wechat_material_exporter::metrics::own::ExporterMetrics;
 use wechat_material_exporter::poll::account::{PollReport, Visit, poll_account};
@@ -35,6 +35,7 @@ pub(crate) fn account(base_url: &str) -> Account {
         collect: wechat_material_exporter::config::Collect::default(),
         hold: Duration::from_secs(72 * 3_600),
         limits: Limits::default(),
+        budget: Budget::default(),
         endpoint: endpoint(base_url),
         token: TokenSource::StableToken { app_secret: SecretSource::Inline(Secret::new(APP_SECRET.into())) },
     }

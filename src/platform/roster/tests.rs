@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::config::{BaseUrl, Collect, Endpoint, Limits};
+use crate::config::{BaseUrl, Budget, Collect, Endpoint, Limits};
 use crate::platform::answer::Listed;
 use crate::secret::Secret;
 
@@ -23,6 +23,7 @@ fn settings(include: &[u64], exclude: &[u64]) -> Discovery {
         hold: Duration::from_secs(259_200),
         collect: Collect::default(),
         limits: Limits::default(),
+        budget: Budget::default(),
         endpoint: Arc::new(Endpoint { base_url, fallback: None, proxy: None }),
     }
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::clock::WallTime;
-use crate::config::{AccountName, AppId, BaseUrl, Collect, Endpoint, Limits, PerKind, TokenSource};
+use crate::config::{AccountName, AppId, BaseUrl, Budget, Collect, Endpoint, Limits, PerKind, TokenSource};
 use crate::secret::{Secret, SecretSource};
 use crate::store::{Failing, Readings};
 use crate::web::ready::{Readiness, ReadyState};
@@ -24,6 +24,7 @@ fn account(name: &str) -> Arc<Account> {
         collect: Collect::default(),
         hold: Duration::from_secs(72 * 3_600),
         limits: Limits::default(),
+        budget: Budget::default(),
         endpoint: Arc::new(Endpoint {
             base_url: BaseUrl::parse("http://127.0.0.1:9").unwrap(),
             fallback: None,

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::config::{AccountName, AppId, BaseUrl, Endpoint, Limits, PerKind, TokenSource};
+use crate::config::{AccountName, AppId, BaseUrl, Budget, Endpoint, Limits, PerKind, TokenSource};
 use crate::secret::SecretSource;
 use crate::wechat::class::{CLASSES, ErrCode, ErrorClass};
 
@@ -21,6 +21,7 @@ fn account(name: &str, display_name: &str) -> Account {
         collect: crate::config::Collect::default(),
         hold: Duration::from_secs(72 * 3_600),
         limits: Limits::default(),
+        budget: Budget::default(),
         endpoint: Arc::new(Endpoint {
             base_url: BaseUrl::parse("https://api.weixin.qq.com").unwrap(),
             fallback: None,

@@ -28,7 +28,7 @@ fn every_small_example_loads() {
     ]);
     for (name, accounts, warnings) in SMALL_EXAMPLES {
         let path = format!("config/{name}.yaml");
-        let loaded = load(Path::new(&path), &env).unwrap_or_else(|faults| panic!("{faults}"));
+        let loaded = load(Path::new(&path), &env, None).unwrap_or_else(|faults| panic!("{faults}"));
         assert_eq!((loaded.config.accounts.len(), loaded.warnings.len()), (accounts, warnings), "{path}");
     }
     let known = |file: &str| SMALL_EXAMPLES.iter().any(|(name, ..)| file == format!("{name}.yaml"));
@@ -53,7 +53,7 @@ fn the_example_with_every_key_loads() {
     let example = example.replace("/run/secrets/brand-main", secret.to_str().unwrap());
     let path = dir.path().join("example.yaml");
     fs::write(&path, &example).unwrap();
-    let loaded = load(&path, &env).unwrap_or_else(|faults| panic!("{faults}"));
+    let loaded = load(&path, &env, None).unwrap_or_else(|faults| panic!("{faults}"));
     assert_eq!(loaded.warnings, [""; 0]);
     let defaults = good(ONE, &[]);
     assert_eq!(loaded.config.accounts.len(), 2);

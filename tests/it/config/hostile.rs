@@ -234,7 +234,7 @@ proptest! {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x.yaml");
         fs::write(&path, bytes).unwrap();
-        assert!(load(&path, &[]).is_err());
+        assert!(load(&path, &[], None).is_err());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use wechat_material_exporter::config::platform::{AuthorizerToken, ComponentToken
 use wechat_material_exporter::config::token::{
     FileSource, ReadOnlySource, RedisFormat, RedisSource, Template,
 };
-use wechat_material_exporter::config::{AppId, Collect, Kind, Limits, PerKind};
+use wechat_material_exporter::config::{AppId, Budget, Collect, Kind, Limits, PerKind};
 use wechat_material_exporter::secret::SecretSource;
 
 use super::sources::inline;
@@ -124,6 +124,7 @@ fn discovered_accounts_have_the_settings_of_their_platform() {
             hold: hours(80),
             collect: Collect { draft: Some(hours(3)), quota: Some(hours(2)) },
             limits: Limits { items, pooled: false },
+            budget: Budget::default(),
             endpoint: Arc::clone(&platform.endpoint),
         })
     );

@@ -13,11 +13,10 @@ use tokio_util::sync::CancellationToken;
 use wechat_material_exporter::clock::Clock;
 use wechat_material_exporter::config::platform::{AuthorizerToken, ComponentToken, Discovery};
 use wechat_material_exporter::config::token::{FileSource, ReadOnlySource, Template};
-use wechat_material_exporter::config::{AppId, Collect, Limits, Platform, PlatformName};
+use wechat_material_exporter::config::{AppId, Budget, Collect, Limits, Platform, PlatformName};
 use wechat_material_exporter::metrics::own::ExporterMetrics;
-use wechat_material_exporter::platform::{
-    AuthorizerGrant, Claims, FleetChange, PlatformHandle, PlatformParts, start,
-};
+use wechat_material_exporter::platform::{AuthorizerGrant, Claims, PlatformHandle, PlatformParts, start};
+use wechat_material_exporter::poll::change::FleetChange;
 use wechat_material_exporter::secret::{Secret, SecretSource};
 use wechat_material_exporter::store::{LastPoll, PlatformReadings, Store};
 use wechat_material_exporter::token::read::Reader;
@@ -97,6 +96,7 @@ impl Setting {
             hold: Duration::from_secs(259_200),
             collect: Collect::default(),
             limits: Limits::default(),
+            budget: Budget::default(),
             endpoint: Arc::clone(&self.platform.endpoint),
         });
         self.platform.refresh_interval = refresh_interval;
@@ -187,6 +187,7 @@ impl Running {
                     assert!(self.fleet.remove(name.as_str()).is_some(), "{name} was never there");
                     self.gone.push(name.as_str().to_owned());
                 }
+                other => panic!("{other:?}"),
             }
         }
     }

@@ -1,0 +1,59 @@
+//! What is kept over a restart. Never a secret, a token, or text from outside but a nickname.
+
+use crate::clock::WallTime;
+use crate::config::{AccountName, AppId, PlatformName};
+use crate::platform::Profile;
+use crate::store::{LastPoll, MaterialCounts};
+use crate::wechat::collect::ApiQuota;
+
+/// One line of the state file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// What is known of an account, in place of what was known before.
+    Account(SavedAccount),
+    /// What is known of an authorizer, in place of what was known before.
+    Profile(SavedProfile),
+}
+
+/// What is kept of one account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SavedAccount {
+    /// The operator's name for it.
+    pub name: AccountName,
+    /// `WeChat`'s name for it: under another one it is another account.
+    pub app_id: AppId,
+    /// The material counts.
+    pub material: SavedCollector<MaterialCounts>,
+    /// The number of drafts, if that is collected.
+    pub draft: Option<SavedCollector<u64>>,
+    /// The daily quotas, if they are collected.
+    pub quota: Option<SavedCollector<Box<[ApiQuota]>>>,
+}
+
+/// What is kept of one collector of an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SavedCollector<T> {
+    /// The last good value, and when it was right.
+    pub last_good: Option<(T, WallTime)>,
+    /// How the last poll ended.
+    pub last_poll: LastPoll,
+    /// Failed polls in a row before that one, all of its class; 0 if it did not fail.
+    pub streak: u32,
+    /// When it is polled next. Of a poll that runs: when the next one is.
+    pub next: WallTime,
+}
+
+/// What a third-party platform said of one of its authorizers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SavedProfile {
+    /// The platform.
+    pub platform: PlatformName,
+    /// The authorizer.
+    pub app_id: AppId,
+    /// When it was authorised last, in Unix seconds, as the list said when the profile was asked for.
+    pub auth_time: u64,
+    /// When the profile was asked for.
+    pub asked_at: WallTime,
+    /// The profile.
+    pub profile: Profile,
+}
