@@ -21,7 +21,9 @@ use crate::metrics::page::{self, Page};
 use crate::platform::{self, Claims, PlatformParts};
 use crate::poll::account::poll_account;
 use crate::poll::change::FleetChange;
-use crate::poll::scheduler::{Outlets, Scheduler};
+use crate::poll::scheduler::{Beginning, Outlets, Rounds, Scheduler};
+use crate::state::restored::Restored;
+use crate::state::saver::Saver;
 use crate::store::Store;
 use crate::token::read::Reader;
 use crate::upstream::Upstream;
@@ -61,7 +63,12 @@ impl App {
         metrics.set_accounts(config.accounts.len(), config.accounts.len());
         let endpoints: Vec<_> = config.endpoints().collect();
         let client = Arc::new(ApiClient::new(&config.api, &endpoints, Arc::clone(&metrics))?);
-        let outlets = Outlets { store: Arc::new(Store::default()), metrics, ready: Readiness::default() };
+        let outlets = Outlets {
+            store: Arc::new(Store::default()),
+            metrics,
+            ready: Readiness::default(),
+            saver: Saver::off(),
+        };
         let router = web::router(web_state(&config, &outlets, telemetry_path));
         let mut listeners = Vec::with_capacity(listen.len());
         for address in listen {
@@ -92,9 +99,14 @@ impl App {
             let upstream = Arc::clone(&upstream);
             async move { poll_account(&upstream, visit).await }
         };
-        let max_in_flight = self.config.api.max_in_flight;
-        let scheduler =
-            Scheduler::new(&self.config.accounts, changes, max_in_flight, CLOCK, self.outlets, poll);
+        let beginning = Beginning {
+            accounts: self.config.accounts.clone(),
+            restored: Restored::default(),
+            changes,
+            max_in_flight: self.config.api.max_in_flight,
+            rounds: Rounds::Endless,
+        };
+        let scheduler = Scheduler::new(beginning, CLOCK, self.outlets, poll);
         parts.spawn(scheduler.run(stop.clone()));
         for listener in self.listeners {
             let limits = ConnectionLimits::default();

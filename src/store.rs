@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -89,6 +89,8 @@ pub struct Readings {
     pub last_poll: LastPoll,
     /// When material is polled next.
     pub next_poll: WallTime,
+    /// Time between two polls of material: the account's interval, or longer while its quota is short.
+    pub interval: Duration,
     /// The number of drafts, if that is collected.
     pub draft: Option<Box<OptionalReadings<u64>>>,
     /// The daily quotas, if they are collected.
@@ -109,6 +111,7 @@ impl Readings {
         Self {
             draft: account.collect.draft.map(|_| Box::default()),
             quota: account.collect.quota.map(|_| Box::default()),
+            interval: account.interval,
             account,
             last_good: None,
             last_poll: LastPoll::Pending,
@@ -174,14 +177,21 @@ pub struct PlatformReadings {
 /// The readings of all accounts, by name.
 #[derive(Debug)]
 pub struct Store {
-    readings: RwLock<BTreeMap<AccountName, Arc<Readings>>>,
+    fleet: RwLock<Fleet>,
     platforms: RwLock<BTreeMap<PlatformName, Arc<PlatformReadings>>>,
     changes: watch::Sender<u64>,
 }
 
+/// What changes as one, so that no page shows the old half of one and the new half of the other.
+#[derive(Debug, Default)]
+struct Fleet {
+    readings: BTreeMap<AccountName, Arc<Readings>>,
+    info_labels: Arc<[String]>,
+}
+
 impl Default for Store {
     fn default() -> Self {
-        Self { readings: RwLock::default(), platforms: RwLock::default(), changes: watch::Sender::new(0) }
+        Self { fleet: RwLock::default(), platforms: RwLock::default(), changes: watch::Sender::new(0) }
     }
 }
 
@@ -189,16 +199,43 @@ impl Store {
     /// Replaces what is known of one account.
     pub fn publish(&self, readings: Readings) {
         let name = readings.account.name.clone();
-        let readings = Arc::new(readings);
-        // A panic while the lock is held cannot leave the map half-changed: `insert` is the only write.
-        self.readings.write().unwrap_or_else(PoisonError::into_inner).insert(name, readings);
-        self.changes.send_modify(|version| *version += 1);
+        self.write(|fleet| _ = fleet.readings.insert(name, Arc::new(readings)));
     }
 
     /// Forgets one account: its series are gone at the next scrape.
     pub fn forget(&self, name: &AccountName) {
-        self.readings.write().unwrap_or_else(PoisonError::into_inner).remove(name);
+        self.write(|fleet| _ = fleet.readings.remove(name));
+    }
+
+    /// Forgets `gone`, then replaces what is known of many accounts, and the names of their info
+    /// labels if they are new: all at once.
+    pub fn publish_all(
+        &self,
+        readings: Vec<Readings>,
+        gone: &[AccountName],
+        info_labels: Option<Arc<[String]>>,
+    ) {
+        let readings: Vec<_> =
+            readings.into_iter().map(|one| (one.account.name.clone(), Arc::new(one))).collect();
+        self.write(|fleet| {
+            for name in gone {
+                fleet.readings.remove(name);
+            }
+            fleet.readings.extend(readings);
+            if let Some(info_labels) = info_labels {
+                fleet.info_labels = info_labels;
+            }
+        });
+    }
+
+    fn write(&self, change: impl FnOnce(&mut Fleet)) {
+        // A panic while the lock is held is one of allocation alone, which ends the process.
+        change(&mut self.fleet.write().unwrap_or_else(PoisonError::into_inner));
         self.changes.send_modify(|version| *version += 1);
+    }
+
+    fn fleet(&self) -> RwLockReadGuard<'_, Fleet> {
+        self.fleet.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Replaces what is known of one platform.
@@ -217,12 +254,18 @@ impl Store {
 
     /// What is known of one account.
     pub fn get(&self, name: &AccountName) -> Option<Arc<Readings>> {
-        self.readings.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+        self.fleet().readings.get(name).cloned()
     }
 
     /// All readings in name order, as of one moment.
     pub fn snapshot(&self) -> Vec<Arc<Readings>> {
-        self.readings.read().unwrap_or_else(PoisonError::into_inner).values().map(Arc::clone).collect()
+        self.snapshot_with_labels().0
+    }
+
+    /// As [`Store::snapshot`], with the names of the accounts' info labels.
+    pub fn snapshot_with_labels(&self) -> (Vec<Arc<Readings>>, Arc<[String]>) {
+        let fleet = self.fleet();
+        (fleet.readings.values().map(Arc::clone).collect(), Arc::clone(&fleet.info_labels))
     }
 
     /// Counts the changes; a receiver wakes at each.

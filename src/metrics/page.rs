@@ -102,7 +102,7 @@ impl<'a> AccountFamilies<'a> {
             readings.last_good.as_ref().map(|good| Value::Moment(good.at))
         });
         self.each(to, &account::NEXT_POLL, |readings| Some(Value::Moment(readings.next_poll)));
-        self.each(to, &account::POLL_INTERVAL, |readings| Some(seconds(readings.account.interval)));
+        self.each(to, &account::POLL_INTERVAL, |readings| Some(seconds(readings.interval)));
         self.each(to, &account::POLLS, |readings| Some(Value::Count(readings.polls)));
         self.each(to, &account::POLL_FAILURES, |readings| Some(Value::Count(readings.failures)));
         self.each(to, &account::TOKEN_REFRESHES, |readings| Some(Value::Count(readings.token_refreshes)));

@@ -83,8 +83,7 @@ impl Waiting {
             Salt::Morning => 2,
             Salt::Attempt(attempt) => 3 + u64::from(attempt),
         };
-        let day = shanghai_ms(self.now).div_euclid(DAY_MS);
-        let seed = day.cast_unsigned().wrapping_mul(8).wrapping_add(salt);
+        let seed = shanghai_day(self.now).cast_unsigned().wrapping_mul(8).wrapping_add(salt);
         let hash = xxh3_64_with_seed(&self.place.to_le_bytes(), seed);
         whole.mul_f64(fraction(hash))
     }
@@ -104,7 +103,13 @@ fn shanghai_ms(now: WallTime) -> i64 {
     now.millis().saturating_add(SHANGHAI_OFFSET_MS)
 }
 
-fn until_midnight(now: WallTime) -> Duration {
+/// The number of the day in Shanghai, where quotas are reset at midnight.
+pub(super) fn shanghai_day(now: WallTime) -> i64 {
+    shanghai_ms(now).div_euclid(DAY_MS)
+}
+
+/// The time until the next midnight in Shanghai.
+pub(super) fn until_midnight(now: WallTime) -> Duration {
     let into_day = shanghai_ms(now).rem_euclid(DAY_MS);
     Duration::from_millis((DAY_MS - into_day).cast_unsigned())
 }

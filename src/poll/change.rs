@@ -32,6 +32,8 @@ pub struct Listing {
     pub gone: Vec<AccountName>,
     /// The names of [`Account::info_labels`].
     pub info_labels: Arc<[String]>,
+    /// Most polls at once.
+    pub max_in_flight: usize,
 }
 
 /// A wish to poll one account now.

@@ -6,4 +6,5 @@ pub mod backoff;
 pub mod change;
 pub mod schedule;
 pub mod scheduler;
+pub mod spacing;
 pub mod state;

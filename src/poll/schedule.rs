@@ -43,10 +43,13 @@ pub enum Lane {
     Unreachable,
 }
 
+/// Both, in the order in which they are served.
+pub const LANES: [Lane; 2] = [Lane::Open, Lane::Unreachable];
+
 /// One deadline per account.
 #[derive(Debug, Default)]
 pub struct Schedule {
-    lanes: [BTreeSet<(Instant, AccountKey)>; 2],
+    lanes: [BTreeSet<(Instant, AccountKey)>; LANES.len()],
     places: HashMap<AccountKey, (Lane, Instant)>,
 }
 
@@ -63,6 +66,16 @@ impl Schedule {
         if let Some((lane, at)) = self.places.remove(key) {
             self.lanes[lane as usize].remove(&(at, key.clone()));
         }
+    }
+
+    /// How many accounts there are in a lane.
+    pub fn len(&self, lane: Lane) -> usize {
+        self.lanes[lane as usize].len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
     }
 
     /// The earliest deadline of a lane.
@@ -83,31 +96,39 @@ impl Schedule {
 
     /// How late the most overdue account is.
     pub fn lag(&self, now: Instant) -> Duration {
-        let earliest =
-            [Lane::Open, Lane::Unreachable].into_iter().filter_map(|lane| self.next_at(lane)).min();
+        let earliest = LANES.into_iter().filter_map(|lane| self.next_at(lane)).min();
         earliest.map_or(Duration::ZERO, |at| now.saturating_duration_since(at))
     }
 }
 
-/// An account's regular moments: its place in the interval, at `start + interval × (k + place)`
-/// for k = 1, 2, …
+/// A collector's regular moments, an interval apart.
 #[derive(Clone, Copy, Debug)]
 pub struct Rhythm {
-    /// When the account entered the schedule.
-    pub start: Instant,
-    /// Time between two moments.
+    /// The first of them.
+    first: Instant,
+    /// Time between two of them.
     pub interval: Duration,
-    /// The account's place on the ring.
-    pub place: u64,
 }
 
 impl Rhythm {
-    /// The regular moment after a poll that began at `began` and ended at `ended`. Missed ones are
-    /// skipped, and one that is closer than half an interval to the poll is left out: after a park
-    /// the account rejoins its rhythm without a call too many.
-    pub fn next(&self, began: Instant, ended: Instant) -> Instant {
-        let first = self.start + self.interval + self.interval.mul_f64(fraction(self.place));
-        let after = ended.max(began + self.interval / 2);
+    /// Of an account that enters at `start`, at `start + interval × (k + place)` for k = 1, 2, …:
+    /// accounts that enter together go round evenly.
+    pub fn entering(start: Instant, interval: Duration, place: u64) -> Self {
+        Self { first: start + interval + interval.mul_f64(fraction(place)), interval }
+    }
+
+    /// The moments from `first` on.
+    pub fn from(first: Instant, interval: Duration) -> Self {
+        Self { first, interval }
+    }
+
+    /// The regular moment after a poll that began at `began` and ended at `ended`, when polls are
+    /// to be `spacing` apart, which is at least the interval. Missed ones are skipped, and one that
+    /// is more than half an interval too soon is left out: after a park the account rejoins its
+    /// rhythm without a call too many.
+    pub fn next(&self, began: Instant, ended: Instant, spacing: Duration) -> Instant {
+        let first = self.first;
+        let after = ended.max(began + spacing.saturating_sub(self.interval / 2));
         let behind = after.saturating_duration_since(first).as_nanos();
         let interval = self.interval.as_nanos().max(1);
         let steps = if after < first { 0 } else { behind / interval + 1 };

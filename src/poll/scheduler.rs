@@ -2,7 +2,10 @@
 //! publishes readings, and sets the next deadline. No account is ever polled twice at once,
 //! because its state is either here or with its poll.
 
-use std::collections::hash_map::Entry;
+mod fleet;
+mod leases;
+mod log;
+
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::sync::Arc;
@@ -12,16 +15,19 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use self::leases::Leases;
 use super::account::{PollReport, Visit};
 use super::change::FleetChange;
-use super::schedule::{AccountKey, Lane, Schedule};
-use super::state::{AccountState, Ended, Moment, Next};
+use super::schedule::{AccountKey, LANES, Lane, Schedule};
+use super::state::{AccountState, Moment, Next};
 use crate::clock::Clock;
-use crate::config::{Account, AccountName};
+use crate::config::Account;
 use crate::metrics::own::ExporterMetrics;
-use crate::store::{LastPoll, Store};
+use crate::state::record::Record;
+use crate::state::restored::Restored;
+use crate::state::saver::Saver;
+use crate::store::Store;
 use crate::web::ready::Readiness;
-use crate::wechat::class::ErrorClass;
 use crate::wechat::collect::Collector;
 
 /// Where the scheduler leaves what it learns.
@@ -33,6 +39,34 @@ pub struct Outlets {
     pub metrics: Arc<ExporterMetrics>,
     /// Marked ready when every account was polled once.
     pub ready: Readiness,
+    /// What outlives the process.
+    pub saver: Saver,
+}
+
+/// What a scheduler begins with.
+#[derive(Debug)]
+pub struct Beginning {
+    /// The accounts that the configuration lists.
+    pub accounts: Vec<Arc<Account>>,
+    /// What an earlier process kept: an account in it is polled when it would have been then. The
+    /// others are due at once.
+    pub restored: Restored,
+    /// What changes from then on. Without a sender a round can end.
+    pub changes: mpsc::Receiver<FleetChange>,
+    /// Most polls at once.
+    pub max_in_flight: usize,
+    /// How long to go on.
+    pub rounds: Rounds,
+}
+
+/// How often accounts are polled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rounds {
+    /// Again and again, until the scheduler is stopped.
+    Endless,
+    /// Once, if they are due at the start, all attempts included. The scheduler ends when that is
+    /// done and no more changes can come.
+    One,
 }
 
 /// Polls all accounts for as long as it runs.
@@ -42,8 +76,15 @@ pub struct Scheduler<P> {
     clock: Clock,
     outlets: Outlets,
     max_in_flight: usize,
+    rounds: Rounds,
     changes: mpsc::Receiver<FleetChange>,
+    /// Whether no more changes can come.
+    is_settled: bool,
+    restored: Restored,
+    /// Deadlines of polls that may begin.
     schedule: Schedule,
+    /// Deadlines of polls that may not begin yet.
+    leases: Leases,
     accounts: HashMap<AccountKey, AccountState>,
     running: JoinSet<PollReport>,
     /// Which account a running poll belongs to, and the lane it came from.
@@ -52,7 +93,7 @@ pub struct Scheduler<P> {
     visited: HashMap<AccountKey, bool>,
     /// How many visits came from [`Lane::Unreachable`].
     unreachable: usize,
-    /// Listed accounts whose first poll has not ended.
+    /// Listed accounts that are unknown until their first poll has ended.
     pending: HashSet<AccountKey>,
 }
 
@@ -61,53 +102,55 @@ where
     P: Fn(Visit) -> F,
     F: Future<Output = PollReport> + Send + 'static,
 {
-    /// A scheduler of `accounts`, all due at once, and of those that come by `changes`. Their empty
-    /// readings are published, so that their counters are on the first page.
-    pub fn new(
-        accounts: &[Arc<Account>],
-        changes: mpsc::Receiver<FleetChange>,
-        max_in_flight: usize,
-        clock: Clock,
-        outlets: Outlets,
-        poll: P,
-    ) -> Self {
+    /// A scheduler of the accounts that `beginning` lists, and of those that come by its changes.
+    /// Their readings are published, so that their counters are on the first page.
+    pub fn new(beginning: Beginning, clock: Clock, outlets: Outlets, poll: P) -> Self {
+        let Beginning { accounts, restored, changes, max_in_flight, rounds } = beginning;
         let mut scheduler = Self {
             poll,
             clock,
+            leases: Leases::new(outlets.saver.clone()),
             outlets,
             max_in_flight: max_in_flight.max(1),
+            rounds,
             changes,
+            is_settled: false,
+            restored,
             schedule: Schedule::default(),
             accounts: HashMap::with_capacity(accounts.len()),
             running: JoinSet::new(),
             visits: HashMap::new(),
             visited: HashMap::new(),
             unreachable: 0,
-            pending: HashSet::with_capacity(accounts.len()),
+            pending: HashSet::new(),
         };
-        for account in accounts {
-            scheduler.pending.insert(AccountKey::new(account.name.clone()));
-            scheduler.set(Arc::clone(account));
-        }
+        scheduler.begin(accounts);
         scheduler
     }
 
-    /// Polls until `stop`, then waits for the polls that run. A caller that cannot wait drops it.
+    /// Polls until `stop`, or until the only round is over; then waits for the polls that run. A
+    /// caller that cannot wait drops it.
     pub async fn run(mut self, stop: CancellationToken) {
         self.tell_ready();
-        while !stop.is_cancelled() {
+        while !stop.is_cancelled() && !self.is_over() {
+            self.ask_for_leases();
             self.start_due();
             let wake_at = self.wake_at();
             tokio::select! {
                 () = stop.cancelled() => {}
                 Some(ended) = self.running.join_next_with_id() => self.take(ended),
-                Some(change) = self.changes.recv() => self.change(change),
+                () = self.leases.granted() => self.take_leases(),
+                change = self.changes.recv(), if !self.is_settled => match change {
+                    Some(change) => self.change(change),
+                    None => self.is_settled = true,
+                },
                 () = sleep_until(wake_at.unwrap_or_else(Instant::now)), if wake_at.is_some() => {}
             }
         }
         while let Some(ended) = self.running.join_next_with_id().await {
             self.take(ended);
         }
+        self.give_leases_back();
     }
 
     fn now(&self) -> Moment {
@@ -120,45 +163,10 @@ where
         }
     }
 
-    fn change(&mut self, change: FleetChange) {
-        match change {
-            FleetChange::Set(account) => self.set(account),
-            FleetChange::Gone(name) => self.remove(&AccountKey::new(name)),
-            FleetChange::Listed(_) | FleetChange::PollNow(_) => todo!(),
-        }
-    }
-
-    /// A new account is due at once; a known one keeps all that is known of it.
-    fn set(&mut self, account: Arc<Account>) {
-        let key = AccountKey::new(account.name.clone());
-        let now = self.now();
-        if let Some(gone) = self.visited.get_mut(&key) {
-            *gone = false;
-        }
-        let state = match self.accounts.entry(key.clone()) {
-            Entry::Occupied(known) => {
-                let state = known.into_mut();
-                state.configure(account, now.instant);
-                state
-            }
-            Entry::Vacant(free) => free.insert(AccountState::new(account, now)),
-        };
-        self.outlets.store.publish(state.readings.clone());
-        if let Some(due) = state.due()
-            && !self.visited.contains_key(&key)
-        {
-            self.schedule.set(key, Lane::Open, due);
-        }
-    }
-
-    fn remove(&mut self, key: &AccountKey) {
-        self.outlets.store.forget(key.name());
-        self.schedule.remove(key);
-        // A visit that runs keeps the state until it is back: the account may return sooner.
-        match self.visited.get_mut(key) {
-            Some(gone) => *gone = true,
-            None => _ = self.accounts.remove(key),
-        }
+    /// Whether the only round has ended.
+    fn is_over(&self) -> bool {
+        let is_idle = self.visits.is_empty() && self.schedule.is_empty() && self.leases.is_empty();
+        self.rounds == Rounds::One && self.is_settled && is_idle
     }
 
     /// Whether one more poll of this lane may start. Unreachable accounts take at most half of
@@ -167,20 +175,29 @@ where
         let free = self.visits.len() < self.max_in_flight;
         match lane {
             Lane::Open => free,
-            Lane::Unreachable => free && self.unreachable < (self.max_in_flight / 2).max(1),
+            Lane::Unreachable => free && self.unreachable < self.most(lane),
+        }
+    }
+
+    /// Most polls of this lane at once.
+    fn most(&self, lane: Lane) -> usize {
+        match lane {
+            Lane::Open => self.max_in_flight,
+            Lane::Unreachable => (self.max_in_flight / 2).max(1),
         }
     }
 
     fn start_due(&mut self) {
         let now = Instant::now();
-        for lane in [Lane::Open, Lane::Unreachable] {
+        for lane in LANES {
             while self.has_room(lane)
                 && let Some(key) = self.schedule.pop_due(lane, now)
             {
                 self.start(key, lane, now);
             }
         }
-        self.outlets.metrics.set_scheduler_lag(self.schedule.lag(now));
+        let lag = self.schedule.lag(now).max(self.leases.lag(now));
+        self.outlets.metrics.set_scheduler_lag(lag);
         self.outlets.metrics.set_polls_in_flight(self.visits.len());
     }
 
@@ -195,12 +212,11 @@ where
 
     /// The next deadline that could be met: while there is no room, a report is what wakes us.
     fn wake_at(&self) -> Option<Instant> {
-        let lanes = [Lane::Open, Lane::Unreachable];
-        lanes
+        let starts = LANES
             .into_iter()
             .filter(|lane| self.has_room(*lane))
-            .filter_map(|lane| self.schedule.next_at(lane))
-            .min()
+            .filter_map(|lane| self.schedule.next_at(lane));
+        starts.chain(self.next_lease_at()).min()
     }
 
     fn take(&mut self, ended: Result<(Id, PollReport), JoinError>) {
@@ -220,55 +236,33 @@ where
             Err(_) => state.panicked(now),
         };
         if let Some(next) = next {
-            self.follow_up(key, &next, now.instant);
+            self.follow_up(key, &next, now);
         }
     }
 
-    fn follow_up(&mut self, key: AccountKey, next: &Next, now: Instant) {
+    fn follow_up(&mut self, key: AccountKey, next: &Next, now: Moment) {
         for ended in &next.ended {
-            log_change(key.name(), ended);
+            log::change(key.name(), ended);
             if ended.collector == Collector::Material {
-                self.outlets.metrics.poll_ended(now - ended.began, class(&ended.now));
+                self.outlets.metrics.poll_ended(now.instant - ended.began, log::class(&ended.now));
                 self.pending.remove(&key);
             }
         }
-        if !next.ended.is_empty()
-            && let Some(state) = self.accounts.get(&key)
-        {
+        let Some(state) = self.accounts.get(&key) else { return };
+        if !next.ended.is_empty() {
             self.outlets.store.publish(state.readings.clone());
+            self.keep(state, now);
             self.tell_ready();
         }
-        self.schedule.set(key, next.lane, next.at);
-    }
-}
-
-fn class(poll: &LastPoll) -> Option<ErrorClass> {
-    match poll {
-        LastPoll::Failed(failing) => Some(failing.class),
-        LastPoll::Pending | LastPoll::Succeeded => None,
-    }
-}
-
-/// One line when a collector of an account begins to fail, fails in another way, or recovers; none
-/// while it stays as it was, and none for an account whose platform has its own line.
-fn log_change(account: &AccountName, ended: &Ended) {
-    let collector = ended.collector.label();
-    match (&ended.now, class(&ended.before)) {
-        (LastPoll::Failed(failing), before) if before != Some(failing.class) => {
-            let Some(error) = &ended.error else { return };
-            let row = failing.class.row();
-            tracing::warn!(
-                %account,
-                collector,
-                class = row.label,
-                errcode = failing.errcode.map(|code| code.0),
-                error,
-                remedy = failing.remedy().en,
-                "account failing: {}", row.summary.en
-            );
+        if self.rounds == Rounds::Endless || state.has_attempt_left() {
+            self.place(key, next.lane, next.at);
         }
-        (LastPoll::Succeeded, Some(_)) => tracing::info!(%account, collector, "account recovered"),
-        _ => tracing::debug!(%account, collector, "poll ended"),
+    }
+
+    fn keep(&self, state: &AccountState, now: Moment) {
+        if self.outlets.saver.is_on() {
+            self.outlets.saver.keep(Record::Account(state.saved(now)));
+        }
     }
 }
 

@@ -1,17 +1,25 @@
 //! What the scheduler knows of one account, and what follows from a poll's report. Pure: reads no
 //! clock, does no I/O.
 
+mod collector;
+mod saved;
+mod settings;
+
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
+use self::collector::{CollectorState, interval};
 use super::account::{PollReport, Visit};
 use super::backoff::{self, ATTEMPTS, Waiting};
-use super::schedule::{Lane, Rhythm};
+use super::schedule::Lane;
+use super::spacing::{KnownQuota, spacing};
 use crate::clock::WallTime;
 use crate::config::Account;
 use crate::store::{Failing, LastGood, LastPoll, OptionalReadings, Readings};
 use crate::token::TokenState;
+use crate::wechat::api::Api;
 use crate::wechat::class::ErrorClass;
 use crate::wechat::collect::{Collected, Collector};
 use crate::wechat::error::{ApiError, Step};
@@ -20,29 +28,20 @@ use crate::wechat::error::{ApiError, Step};
 #[derive(Debug)]
 pub(super) struct AccountState {
     pub(super) readings: Readings,
+    /// Whether the configuration lists it; else a platform has found it.
+    pub(super) is_listed: bool,
     token: TokenState,
     place: u64,
     /// In the order of [`Collector::ALL`]; nothing where one is off.
-    rhythms: [Option<CollectorState>; Collector::ALL.len()],
+    collectors: [Option<CollectorState>; Collector::ALL.len()],
     /// What the running visit was sent for.
     visited: Vec<Collector>,
-}
-
-/// One collector of one account.
-#[derive(Clone, Debug)]
-struct CollectorState {
-    rhythm: Rhythm,
-    due: Instant,
-    /// Failed polls of one class in a row.
-    streak: Option<(ErrorClass, u32)>,
-    /// The poll that runs or waits for its next attempt.
-    poll: Option<PollInProgress>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct PollInProgress {
-    began: Instant,
-    attempt: u32,
+    /// Whether the running visit was sent with token settings that are no longer the account's.
+    is_visit_outdated: bool,
+    /// What is due until then may be polled: the state file knows of it.
+    lease: Option<Instant>,
+    /// When somebody last wished for a poll.
+    wished_at: Option<Instant>,
 }
 
 /// When an account is visited next, and what has ended.
@@ -72,41 +71,93 @@ pub(super) struct Moment {
     pub(super) wall: WallTime,
 }
 
+impl Moment {
+    /// The wall time of `at`, never earlier by the rounding to milliseconds.
+    pub(super) fn wall_of(self, at: Instant) -> WallTime {
+        const CEILING: Duration = Duration::from_nanos(999_999);
+        let past = self.instant.saturating_duration_since(at);
+        let past = i64::try_from(past.as_millis()).unwrap_or(i64::MAX);
+        let base = WallTime::from_millis(self.wall.millis().saturating_sub(past));
+        match at.saturating_duration_since(self.instant) {
+            Duration::ZERO => base,
+            ahead => base.plus(ahead + CEILING),
+        }
+    }
+}
+
 impl AccountState {
+    /// An account that is due at once.
     pub(super) fn new(account: Arc<Account>, now: Moment) -> Self {
         let place = account.name.place();
-        let rhythms = Collector::ALL.map(|collector| CollectorState::new(&account, collector, now.instant));
-        let readings = Readings::new(account, now.wall);
-        Self { readings, token: TokenState::default(), place, rhythms, visited: Vec::new() }
+        let collectors = Collector::ALL.map(|collector| {
+            let interval = interval(&account, collector)?;
+            Some(CollectorState::entering(now.instant, interval, place))
+        });
+        Self {
+            readings: Readings::new(account, now.wall),
+            is_listed: false,
+            token: TokenState::default(),
+            place,
+            collectors,
+            visited: Vec::new(),
+            is_visit_outdated: false,
+            lease: None,
+            wished_at: None,
+        }
     }
 
-    /// Takes new settings over; what is known of the account stays.
-    pub(super) fn configure(&mut self, account: Arc<Account>, now: Instant) {
-        for collector in Collector::ALL {
-            let new = CollectorState::new(&account, collector, now);
-            let known = &mut self.rhythms[collector as usize];
-            match (known.as_mut(), new) {
-                (Some(known), Some(new)) if known.rhythm.interval == new.rhythm.interval => {}
-                (_, new) => *known = new,
-            }
-        }
-        self.readings.draft = account.collect.draft.map(|_| self.readings.draft.take().unwrap_or_default());
-        self.readings.quota = account.collect.quota.map(|_| self.readings.quota.take().unwrap_or_default());
-        self.readings.account = account;
+    fn collector(&self, collector: Collector) -> Option<&CollectorState> {
+        self.collectors[collector as usize].as_ref()
+    }
+
+    fn is_failing(&self) -> bool {
+        matches!(self.readings.last_poll, LastPoll::Failed(_))
     }
 
     /// When the account is visited next.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.rhythms.iter().flatten().map(|state| state.due).min()
+        self.collectors.iter().flatten().map(|state| state.due).min()
+    }
+
+    /// Which queue it waits in.
+    pub(super) fn lane(&self) -> Lane {
+        let unreachable = self.collectors.iter().flatten().any(CollectorState::is_unreachable);
+        if unreachable { Lane::Unreachable } else { Lane::Open }
+    }
+
+    /// Whether a poll waits for its next attempt.
+    pub(super) fn has_attempt_left(&self) -> bool {
+        self.collectors.iter().flatten().any(|state| state.poll.is_some())
+    }
+
+    /// Lets the next visit take what is due until `lease`, and nothing later.
+    pub(super) fn lend_until(&mut self, lease: Instant) {
+        self.lease = Some(lease);
+    }
+
+    /// Takes that back. Whether there was such a limit, and no visit made use of it.
+    pub(super) fn end_lease(&mut self) -> bool {
+        self.lease.take().is_some() && self.visited.is_empty()
+    }
+
+    /// Whether nothing at all is known of it.
+    pub(super) fn is_unknown(&self) -> bool {
+        self.readings.last_poll == LastPoll::Pending
+    }
+
+    /// The visit that runs, if one does, was sent for another account of this name.
+    pub(super) fn drop_visit(&mut self, is_visited: bool) {
+        self.is_visit_outdated = is_visited;
     }
 
     /// Begins the next attempt of all that is due: lends the token to the visit.
     pub(super) fn visit(&mut self, now: Instant) -> Visit {
         let mut last_attempt = true;
+        let until = self.lease.map_or(now, |lease| lease.min(now));
         self.visited.clear();
         for collector in Collector::ALL {
-            if let Some(state) = &mut self.rhythms[collector as usize]
-                && state.due <= now
+            if let Some(state) = &mut self.collectors[collector as usize]
+                && state.due <= until
             {
                 last_attempt &= state.begin(now) + 1 >= ATTEMPTS;
                 self.visited.push(collector);
@@ -123,9 +174,14 @@ impl AccountState {
     /// Takes the report of a visit. Nothing where the account collects nothing, which does not
     /// happen: material is always on.
     pub(super) fn report(&mut self, report: PollReport, now: Moment) -> Option<Next> {
-        self.token = report.token;
+        self.lease = None;
         self.readings.token_refreshes += report.refreshes;
         self.readings.token_rejections += report.rejections;
+        if std::mem::take(&mut self.is_visit_outdated) {
+            self.visited.clear();
+            return self.next(Vec::new());
+        }
+        self.token = report.token;
         let mut ended = Vec::new();
         for (collector, result) in report.outcomes {
             self.visited.retain(|&visited| visited != collector);
@@ -137,11 +193,13 @@ impl AccountState {
         if let Some(error) = report.token_error {
             ended.extend(self.token_failed(&error, now));
         }
+        self.visited.clear();
         self.next(ended)
     }
 
     /// A visit ended by a panic: its token is lost, the account goes on.
     pub(super) fn panicked(&mut self, now: Moment) -> Option<Next> {
+        (self.lease, self.is_visit_outdated) = (None, false);
         let failing = Failing { class: ErrorClass::Other, errcode: None, seen_ip: None, source: None };
         let text = "the poll panicked, its token is lost";
         let visited = std::mem::take(&mut self.visited);
@@ -150,9 +208,44 @@ impl AccountState {
     }
 
     fn next(&self, ended: Vec<Ended>) -> Option<Next> {
-        let unreachable = self.rhythms.iter().flatten().any(CollectorState::is_unreachable);
-        let lane = if unreachable { Lane::Unreachable } else { Lane::Open };
-        Some(Next { at: self.due()?, lane, ended })
+        Some(Next { at: self.due()?, lane: self.lane(), ended })
+    }
+
+    /// The time between two polls by `collector`, given what is known of the quotas.
+    fn spacing(&self, collector: Collector, now: WallTime) -> Option<Duration> {
+        let interval = self.collector(collector)?.rhythm.interval;
+        let api = match collector {
+            Collector::Material => Api::MaterialCount,
+            Collector::Draft => Api::DraftCount,
+            Collector::Quota => return Some(interval),
+        };
+        let known = self.readings.quota.as_deref().and_then(|quota| quota.last_good.as_ref());
+        let known = known.and_then(|(quotas, at)| {
+            let limit = quotas.iter().find(|quota| quota.api == api)?.limit?;
+            Some(KnownQuota { limit, at: *at })
+        });
+        Some(spacing(interval, &self.readings.account.budget, known, now))
+    }
+
+    /// Moves the polls of an API whose spacing has changed.
+    fn space(&mut self, now: Moment) {
+        for collector in Collector::ALL {
+            if let Some(spacing) = self.spacing(collector, now.wall)
+                && let Some(state) = &mut self.collectors[collector as usize]
+            {
+                state.space(spacing, now.instant);
+            }
+        }
+        if let Some(material) = self.collector(Collector::Material) {
+            self.readings.interval = material.spacing;
+        }
+    }
+
+    /// Shows when material is polled next.
+    fn show_next(&mut self, now: Moment) {
+        if let Some(material) = self.collector(Collector::Material) {
+            self.readings.next_poll = now.wall_of(material.due);
+        }
     }
 
     fn succeeded(&mut self, collector: Collector, collected: Collected, now: Moment) -> Option<Ended> {
@@ -161,9 +254,10 @@ impl AccountState {
             Collected::Draft(drafts) => keep(self.readings.draft.as_deref_mut(), drafts, now.wall),
             Collected::Quota(quotas) => keep(self.readings.quota.as_deref_mut(), quotas, now.wall),
         }
-        let state = self.rhythms[collector as usize].as_mut()?;
+        self.space(now);
+        let state = self.collectors[collector as usize].as_mut()?;
         state.streak = None;
-        let at = state.rhythm.next(state.began(now.instant), now.instant);
+        let at = state.next_moment(now.instant);
         self.end(collector, LastPoll::Succeeded, at, None, now)
     }
 
@@ -183,35 +277,35 @@ impl AccountState {
         let visited = std::mem::take(&mut self.visited);
         let ended: Vec<_> = visited.iter().filter_map(|&one| self.fail(one, &failing, &text, now)).collect();
         // The others would fail in the same way: none of them is sooner than those that did.
-        let until = visited.iter().filter_map(|&one| Some(self.rhythms[one as usize].as_ref()?.due)).max();
+        let longest = visited.iter().filter_map(|&one| self.collector(one)).max_by_key(|state| state.due);
         if !ended.is_empty()
-            && let Some(until) = until
+            && let Some((until, streak)) = longest.map(|state| (state.due, state.streak))
         {
-            for state in self.rhythms.iter_mut().flatten() {
-                state.due = state.due.max(until);
+            for state in self.collectors.iter_mut().flatten().filter(|state| state.due < until) {
+                (state.due, state.streak) = (until, streak);
             }
+            self.show_next(now);
         }
         ended
     }
 
     /// The platform is parked and no call was made: nothing is learned about the account.
     fn stay_on_schedule(&mut self, collector: Collector, failing: &Failing, now: Moment) -> Option<Ended> {
-        let state = self.rhythms[collector as usize].as_ref()?;
-        let at = state.rhythm.next(state.began(now.instant), now.instant);
+        let at = self.collector(collector)?.next_moment(now.instant);
         self.end(collector, LastPoll::Failed(failing.clone()), at, None, now)
     }
 
     /// A failed attempt. Nothing has ended if another one follows.
     fn fail(&mut self, collector: Collector, failing: &Failing, error: &str, now: Moment) -> Option<Ended> {
         let place = self.place;
-        let state = self.rhythms[collector as usize].as_mut()?;
-        let waiting = Waiting { interval: state.rhythm.interval, place, now: now.wall };
+        let state = self.collectors[collector as usize].as_mut()?;
+        let waiting = Waiting { interval: state.spacing, place, now: now.wall };
         let attempt = state.poll.map_or(0, |poll| poll.attempt);
         if let Some(delay) = backoff::attempt_delay(failing, attempt, waiting) {
             state.due = now.instant + delay;
             return None;
         }
-        let n = state.streak(failing.class);
+        let n = state.count(failing.class);
         let at = now.instant + backoff::delay(failing, n, waiting);
         self.end(collector, LastPoll::Failed(failing.clone()), at, Some(error.to_owned()), now)
     }
@@ -224,16 +318,16 @@ impl AccountState {
         error: Option<String>,
         now: Moment,
     ) -> Option<Ended> {
-        let state = self.rhythms[collector as usize].as_mut()?;
+        let state = self.collectors[collector as usize].as_mut()?;
         let began = state.began(now.instant);
-        state.poll = None;
+        (state.poll, state.last) = (None, Some(began));
         state.due = at;
         let readings = &mut self.readings;
         let shown = match collector {
             Collector::Material => {
                 readings.polls += 1;
                 readings.failures += u64::from(matches!(last_poll, LastPoll::Failed(_)));
-                readings.next_poll = now.wall.plus(at - now.instant);
+                readings.next_poll = now.wall_of(at);
                 &mut readings.last_poll
             }
             Collector::Draft => &mut readings.draft.as_deref_mut()?.last_poll,
@@ -241,47 +335,6 @@ impl AccountState {
         };
         let before = std::mem::replace(shown, last_poll.clone());
         Some(Ended { collector, began, before, now: last_poll, error })
-    }
-}
-
-impl CollectorState {
-    fn new(account: &Account, collector: Collector, now: Instant) -> Option<Self> {
-        let interval = match collector {
-            Collector::Material => Some(account.interval),
-            Collector::Draft => account.collect.draft,
-            Collector::Quota => account.collect.quota,
-        };
-        let rhythm = Rhythm { start: now, interval: interval?, place: account.name.place() };
-        Some(Self { rhythm, due: now, streak: None, poll: None })
-    }
-
-    /// Begins an attempt; its number in its poll, from 0.
-    fn begin(&mut self, now: Instant) -> u32 {
-        let poll = match self.poll {
-            Some(PollInProgress { began, attempt }) => PollInProgress { began, attempt: attempt + 1 },
-            None => PollInProgress { began: now, attempt: 0 },
-        };
-        self.poll = Some(poll);
-        poll.attempt
-    }
-
-    fn began(&self, now: Instant) -> Instant {
-        self.poll.map_or(now, |poll| poll.began)
-    }
-
-    /// Counts one more failed poll of `class`; how many there were in a row before it.
-    fn streak(&mut self, class: ErrorClass) -> u32 {
-        let n = match self.streak {
-            Some((known, n)) if known == class => n.saturating_add(1),
-            _ => 0,
-        };
-        self.streak = Some((class, n));
-        n
-    }
-
-    /// Whether the last call did not come through, be it the end of its poll or not.
-    fn is_unreachable(&self) -> bool {
-        self.poll.is_some() || self.streak.is_some_and(|(class, _)| class == ErrorClass::Network)
     }
 }
 

@@ -2,4 +2,5 @@
 //! nothing is asked of the API earlier than without the restart.
 
 pub mod record;
+pub mod restored;
 pub mod saver;

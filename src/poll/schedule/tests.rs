@@ -25,16 +25,18 @@ async fn accounts_due_at_once_come_in_hash_order() {
 async fn the_second_poll_is_at_the_accounts_place_and_missed_ones_are_skipped() {
     let start = Instant::now();
     let interval = Duration::from_secs(600);
-    let rhythm = Rhythm { start, interval, place: 1 << 62 };
+    let rhythm = Rhythm::entering(start, interval, 1 << 62);
     let at = |seconds: u64| start + Duration::from_secs(seconds);
-    let first = rhythm.next(at(1), at(2));
+    let first = rhythm.next(at(1), at(2), interval);
     assert_eq!((first - start).as_secs(), 750, "interval × (1 + ¼)");
-    let second = rhythm.next(first, first + Duration::from_secs(3));
+    let second = rhythm.next(first, first + Duration::from_secs(3), interval);
     assert_eq!(second - first, interval);
-    let late = rhythm.next(at(2_000), at(2_001));
+    let late = rhythm.next(at(2_000), at(2_001), interval);
     assert_eq!((late - start).as_secs(), 2_550, "1,950 was missed");
-    let close = rhythm.next(at(1_300), at(1_301));
+    let close = rhythm.next(at(1_300), at(1_301), interval);
     assert_eq!((close - start).as_secs(), 1_950, "1,350 would be too soon");
+    let stretched = rhythm.next(at(1_350), at(1_351), 2 * interval);
+    assert_eq!((stretched - start).as_secs(), 2_550, "twice the interval, at a regular moment");
 }
 
 #[derive(Clone, Debug)]
@@ -95,16 +97,18 @@ proptest! {
 
     /// The rhythm never calls early, never stands still, and keeps its place.
     #[test]
-    fn a_rhythm_moves_on(place in any::<u64>(), interval in 1_u64..=86_400, began in 0_u64..=10_000_000, took in 0_u64..=200) {
+    fn a_rhythm_moves_on(place in any::<u64>(), interval in 1_u64..=86_400, began in 0_u64..=10_000_000, took in 0_u64..=200, stretch in 1.0..=5.0_f64) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         let start = runtime.block_on(async { Instant::now() });
-        let rhythm = Rhythm { start, interval: Duration::from_secs(interval), place };
+        let rhythm = Rhythm::entering(start, Duration::from_secs(interval), place);
         let began = start + Duration::from_secs(began);
         let ended = began + Duration::from_secs(took);
-        let next = rhythm.next(began, ended);
-        prop_assert!(next > ended && next >= began + rhythm.interval / 2);
+        let spacing = rhythm.interval.mul_f64(stretch);
+        let next = rhythm.next(began, ended, spacing);
+        prop_assert!(next > ended && next >= began + spacing - rhythm.interval / 2);
         prop_assert!(next >= start + rhythm.interval);
-        prop_assert!(next <= ended.max(start + rhythm.interval) + rhythm.interval * 2);
+        let latest = ended.max(began + spacing).max(start + rhythm.interval) + rhythm.interval * 2;
+        prop_assert!(next <= latest);
         let phase = (next - start).as_nanos() % rhythm.interval.as_nanos();
         prop_assert_eq!(phase, rhythm.interval.mul_f64(fraction(place)).as_nanos() % rhythm.interval.as_nanos());
     }

@@ -5,10 +5,10 @@ use super::*;
 use crate::clock::WallTime;
 use crate::config::{AccountName, AppId, BaseUrl, Budget, Collect, Endpoint, Limits, PerKind, TokenSource};
 use crate::secret::{Secret, SecretSource};
-use crate::store::{Failing, Readings};
+use crate::store::{Failing, LastPoll, Readings};
 use crate::web::ready::{Readiness, ReadyState};
 use crate::wechat::api::Api;
-use crate::wechat::class::ErrCode;
+use crate::wechat::class::{ErrCode, ErrorClass};
 use crate::wechat::collect::Collected;
 use crate::wechat::error::{ApiError, Failure, Step};
 
@@ -102,11 +102,23 @@ impl Fleet {
                 report(visit, answers)
             }
         };
-        let outlets = Outlets { store: Arc::default(), metrics: new_metrics(), ready: Readiness::default() };
+        let outlets = Outlets {
+            store: Arc::default(),
+            metrics: new_metrics(),
+            ready: Readiness::default(),
+            saver: Saver::off(),
+        };
         let wall = WallTime::from_millis(1_795_435_200_000);
         let clock = Clock::Anchored { wall, since: start };
         let (changes, receiver) = mpsc::channel(8);
-        let scheduler = Scheduler::new(accounts, receiver, max_in_flight, clock, outlets.clone(), poll);
+        let beginning = Beginning {
+            accounts: accounts.to_vec(),
+            restored: Restored::default(),
+            changes: receiver,
+            max_in_flight,
+            rounds: Rounds::Endless,
+        };
+        let scheduler = Scheduler::new(beginning, clock, outlets.clone(), poll);
         let stop = CancellationToken::new();
         let mut running = JoinSet::new();
         running.spawn(scheduler.run(stop.clone()));

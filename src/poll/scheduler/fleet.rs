@@ -1,0 +1,146 @@
+//! Accounts that come, change and go.
+
+use std::collections::hash_map::Entry;
+use std::future::Future;
+use std::sync::Arc;
+
+use super::{Rounds, Scheduler};
+use crate::config::Account;
+use crate::poll::account::{PollReport, Visit};
+use crate::poll::change::{FleetChange, Listing, PollNow, PollNowAnswer};
+use crate::poll::schedule::AccountKey;
+use crate::poll::state::{AccountState, Moment};
+use crate::store::Readings;
+
+impl<P, F> Scheduler<P>
+where
+    P: Fn(Visit) -> F,
+    F: Future<Output = PollReport> + Send + 'static,
+{
+    /// Takes over the accounts that are listed at the start.
+    pub(super) fn begin(&mut self, accounts: Vec<Arc<Account>>) {
+        let now = self.now();
+        let mut readings = Vec::with_capacity(accounts.len());
+        for account in accounts {
+            let key = AccountKey::new(account.name.clone());
+            readings.push(self.set(account, true, now));
+            if self.accounts.get(&key).is_some_and(AccountState::is_unknown) {
+                self.pending.insert(key);
+            }
+        }
+        self.outlets.store.publish_all(readings, &[], None);
+    }
+
+    pub(super) fn change(&mut self, change: FleetChange) {
+        let now = self.now();
+        match change {
+            FleetChange::Set(account) => {
+                let key = AccountKey::new(account.name.clone());
+                if !self.is_listed(&key) {
+                    let readings = self.set(account, false, now);
+                    self.outlets.store.publish(readings);
+                }
+            }
+            FleetChange::Gone(name) => {
+                let key = AccountKey::new(name);
+                if !self.is_listed(&key) {
+                    self.remove(&key);
+                    self.outlets.store.forget(key.name());
+                }
+            }
+            FleetChange::Listed(listing) => self.list(*listing, now),
+            FleetChange::PollNow(wish) => self.poll_now(wish, now),
+        }
+    }
+
+    fn is_listed(&self, key: &AccountKey) -> bool {
+        self.accounts.get(key).is_some_and(|state| state.is_listed)
+    }
+
+    fn list(&mut self, listing: Listing, now: Moment) {
+        let Listing { set, gone, info_labels, max_in_flight } = listing;
+        self.max_in_flight = max_in_flight.max(1);
+        for name in &gone {
+            self.remove(&AccountKey::new(name.clone()));
+        }
+        let readings = set.into_iter().map(|account| self.set(account, true, now)).collect();
+        self.outlets.store.publish_all(readings, &gone, Some(info_labels));
+        self.tell_ready();
+    }
+
+    fn poll_now(&mut self, wish: PollNow, now: Moment) {
+        let PollNow { name, answer } = wish;
+        let key = AccountKey::new(name);
+        let is_visited = self.visited.get(&key);
+        let told = match self.accounts.get_mut(&key).filter(|_| is_visited != Some(&true)) {
+            None => PollNowAnswer::Unknown,
+            Some(state) => state.poll_now(now),
+        };
+        if told == PollNowAnswer::Due
+            && is_visited.is_none()
+            && let Some(state) = self.accounts.get(&key)
+        {
+            tracing::info!(account = %key.name(), "account is polled now, as asked");
+            self.outlets.store.publish(state.readings.clone());
+            let lane = state.lane();
+            self.place(key, lane, now.instant);
+        }
+        // Whoever asked may have gone away.
+        answer.send(told).unwrap_or_default();
+    }
+
+    /// A new account is due at once, or when it was to be polled before a restart; a known one
+    /// keeps all that is known of it, unless it is another account by the same name. What is to be
+    /// published of it.
+    fn set(&mut self, account: Arc<Account>, is_listed: bool, now: Moment) -> Readings {
+        let key = AccountKey::new(account.name.clone());
+        let is_visited = self.visited.contains_key(&key);
+        if let Some(is_gone) = self.visited.get_mut(&key) {
+            *is_gone = false;
+        }
+        let state = match self.accounts.entry(key.clone()) {
+            Entry::Occupied(known) if known.get().readings.account.app_id == account.app_id => {
+                let state = known.into_mut();
+                state.configure(account, now);
+                state
+            }
+            Entry::Occupied(other) => {
+                let mut fresh = AccountState::new(account, now);
+                fresh.drop_visit(is_visited);
+                let state = other.into_mut();
+                *state = fresh;
+                state
+            }
+            Entry::Vacant(free) => {
+                let saved = self.restored.take_account(&account.name, &account.app_id);
+                let written_at = self.restored.written_at.unwrap_or(now.wall);
+                free.insert(match saved {
+                    Some(saved) => AccountState::restored(account, saved, written_at, now),
+                    None => AccountState::new(account, now),
+                })
+            }
+        };
+        state.is_listed = is_listed;
+        let (readings, lane, due) = (state.readings.clone(), state.lane(), state.due());
+        let is_of_round = self.rounds == Rounds::Endless || due.is_some_and(|due| due <= now.instant);
+        if let Some(due) = due.filter(|_| is_of_round && !is_visited) {
+            self.place(key, lane, due);
+        }
+        readings
+    }
+
+    fn remove(&mut self, key: &AccountKey) {
+        self.unplace(key);
+        self.pending.remove(key);
+        // A visit that runs keeps the state until it is back: the account may return sooner.
+        match self.visited.get_mut(key) {
+            Some(is_gone) => {
+                *is_gone = true;
+                if let Some(state) = self.accounts.get_mut(key) {
+                    state.is_listed = false;
+                }
+            }
+            None => _ = self.accounts.remove(key),
+        }
+    }
+}

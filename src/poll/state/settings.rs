@@ -1,0 +1,73 @@
+//! What new settings, and the wish for a poll, do to an account that is known.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::collector::{CollectorState, interval};
+use super::{AccountState, Moment};
+use crate::config::Account;
+use crate::poll::change::PollNowAnswer;
+use crate::token::TokenState;
+use crate::wechat::collect::Collector;
+
+/// Least time between two wishes to poll the same account.
+const WISH_FLOOR: Duration = Duration::from_secs(60);
+
+impl AccountState {
+    /// Takes new settings over; what is known of the account stays. New token settings end its
+    /// wait, but not one that is `WeChat`'s: it is due at once, and what a running visit brings
+    /// back is of the old settings and is dropped.
+    pub(in crate::poll) fn configure(&mut self, account: Arc<Account>, now: Moment) {
+        let is_token_new = account.token != self.readings.account.token;
+        // An account without a token waits as a whole.
+        let waits =
+            self.collector(Collector::Material).filter(|_| self.is_failing()).map(|material| material.due);
+        for collector in Collector::ALL {
+            let known = &mut self.collectors[collector as usize];
+            match (known.as_mut(), interval(&account, collector)) {
+                (Some(known), Some(interval)) => known.change_interval(interval, now.instant, self.place),
+                (None, Some(interval)) => {
+                    let due = waits.unwrap_or(now.instant);
+                    *known = Some(CollectorState::entering(due, interval, self.place));
+                }
+                (_, None) => *known = None,
+            }
+        }
+        self.readings.draft = account.collect.draft.map(|_| self.readings.draft.take().unwrap_or_default());
+        self.readings.quota = account.collect.quota.map(|_| self.readings.quota.take().unwrap_or_default());
+        self.readings.account = account;
+        if is_token_new {
+            self.token = TokenState::default();
+            self.is_visit_outdated = !self.visited.is_empty();
+            self.end_wait(now.instant);
+        }
+        self.space(now);
+        self.show_next(now);
+    }
+
+    /// Makes the account due at once, at most once a minute, unless it waits for `WeChat`.
+    pub(in crate::poll) fn poll_now(&mut self, now: Moment) -> PollNowAnswer {
+        let waited = self.wished_at.map_or(WISH_FLOOR, |at| now.instant - at);
+        if let Some(remaining) = WISH_FLOOR.checked_sub(waited).filter(|remaining| !remaining.is_zero()) {
+            return PollNowAnswer::TooSoon(remaining);
+        }
+        if let Some((class, _)) =
+            self.collector(Collector::Material).filter(|it| it.is_held()).and_then(|it| it.streak)
+        {
+            return PollNowAnswer::Parked(class.label());
+        }
+        self.wished_at = Some(now.instant);
+        // A poll that runs is what was wished for.
+        if self.visited.is_empty() {
+            self.end_wait(now.instant);
+            self.show_next(now);
+        }
+        PollNowAnswer::Due
+    }
+
+    fn end_wait(&mut self, now: Instant) {
+        self.collectors.iter_mut().flatten().for_each(|collector| collector.end_wait(now));
+    }
+}
