@@ -1,80 +1,106 @@
 //! Wires the parts together, runs them, and ends them in order.
 
-use std::collections::HashMap;
+mod polling;
+
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use axum::Router;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
-use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use self::polling::{Polling, Started, open_state};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::Loaded;
 use crate::listen::ListenAddress;
 use crate::metrics::own::ExporterMetrics;
 use crate::metrics::page::{self, Page};
-use crate::platform::{self, Claims, PlatformParts};
-use crate::poll::account::poll_account;
-use crate::poll::change::FleetChange;
-use crate::poll::scheduler::{Beginning, Outlets, Rounds, Scheduler};
-use crate::state::restored::Restored;
-use crate::state::saver::Saver;
-use crate::store::Store;
-use crate::token::read::Reader;
-use crate::upstream::Upstream;
+use crate::metrics::{Encoding, Format};
+use crate::poll::scheduler::{Outlets, Rounds};
+use crate::reload::{InForce, ReloadRequests, Reloads, Source, show_broken};
+use crate::store::{LastPoll, Store};
 use crate::web::accept;
 use crate::web::connection::ConnectionLimits;
 use crate::web::ready::Readiness;
 use crate::web::rendering::Renderings;
 use crate::web::telemetry_path::TelemetryPath;
-use crate::web::{self, WebState};
+use crate::web::{self, Lifecycle, WebState};
 use crate::wechat::client::ApiClient;
 
 /// Scrapers are let in after this time even if some account was never polled: an account that
 /// hangs must not keep the others off the dashboards.
 const READY_AFTER: Duration = Duration::from_secs(60);
-/// Accounts that platforms found and the scheduler has not taken yet; beyond it discovery waits.
-const CHANGES: usize = 256;
 const CLOCK: Clock = Clock::System;
+
+/// How an exporter is run, beside its configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Where it listens.
+    pub listen: Vec<ListenAddress>,
+    /// Where the metrics page is.
+    pub telemetry_path: TelemetryPath,
+    /// Whether it may be asked to reload and to poll.
+    pub enable_lifecycle: bool,
+    /// Where it keeps what outlives it.
+    pub state_file: Option<PathBuf>,
+}
 
 /// An exporter with its sockets bound; nothing is polled or served before [`App::run`].
 #[derive(Debug)]
 pub struct App {
-    config: Config,
-    client: Arc<ApiClient>,
-    outlets: Outlets,
+    source: Option<Source>,
+    polling: Polling,
+    saving: JoinHandle<()>,
+    reloads: Reloads,
+    requests: ReloadRequests,
     listeners: Vec<TcpListener>,
     router: Router,
 }
 
+/// How the only round of an exporter ended.
+#[derive(Clone, Debug)]
+pub struct Round {
+    /// The metrics page, as text.
+    pub page: Vec<u8>,
+    /// How many accounts there are.
+    pub accounts: usize,
+    /// How many of them failed in any of what they collect, or were not polled at all.
+    pub failed: usize,
+    /// How many platforms failed.
+    pub failed_platforms: usize,
+}
+
 impl App {
-    /// Prepares everything that can fail, and binds `listen`. Fails without having polled anything.
-    pub async fn bind(
-        config: Config,
-        listen: &[ListenAddress],
-        telemetry_path: TelemetryPath,
-    ) -> anyhow::Result<Self> {
-        let metrics = Arc::new(ExporterMetrics::new().context("cannot set up the exporter's own metrics")?);
-        metrics.set_accounts(config.accounts.len(), config.accounts.len());
-        let endpoints: Vec<_> = config.endpoints().collect();
-        let client = Arc::new(ApiClient::new(&config.api, &endpoints, Arc::clone(&metrics))?);
-        let outlets = Outlets {
-            store: Arc::new(Store::default()),
-            metrics,
-            ready: Readiness::default(),
-            saver: Saver::off(),
-        };
-        let router = web::router(web_state(&config, &outlets, telemetry_path));
-        let mut listeners = Vec::with_capacity(listen.len());
-        for address in listen {
+    /// Prepares everything that can fail, and binds the sockets. Fails without having polled
+    /// anything. `source` is where `loaded` came from and is read anew; without one, nothing is.
+    pub async fn bind(loaded: Loaded, source: Option<Source>, settings: Settings) -> anyhow::Result<Self> {
+        let Loaded { config, warnings, broken } = loaded;
+        for warning in warnings {
+            tracing::warn!("{warning}");
+        }
+        let mut listeners = Vec::with_capacity(settings.listen.len());
+        for address in &settings.listen {
             listeners.push(address.bind().await?);
         }
-        Ok(Self { config, client, outlets, listeners, router })
+        let metrics = Arc::new(ExporterMetrics::new().context("cannot set up the exporter's own metrics")?);
+        let endpoints: Vec<_> = config.endpoints().collect();
+        let client = Arc::new(ApiClient::new(&config.api, &endpoints, Arc::clone(&metrics))?);
+        let store = Arc::new(Store::default());
+        store.publish_all(Vec::new(), &[], Some(config.info_labels.as_slice().into()));
+        show_broken(&broken, &store);
+        metrics.configured(config.accounts.len(), broken.iter().map(|file| file.accounts).sum(), CLOCK.now());
+        let (saver, restored, saving) = open_state(settings.state_file).await?;
+        let outlets = Outlets { store, metrics, ready: Readiness::default(), saver };
+        let polling = Polling::new(Arc::new(config), client, outlets, restored);
+        let (reloads, requests) = Reloads::new();
+        let lifecycle = Lifecycle { reloads: reloads.clone(), polls: polling.sender.clone() };
+        let lifecycle = settings.enable_lifecycle.then_some(lifecycle);
+        let router = web::router(web_state(&polling.outlets, settings.telemetry_path, lifecycle));
+        Ok(Self { source, polling, saving, reloads, requests, listeners, router })
     }
 
     /// Where it listens, with the real port where port 0 was asked for.
@@ -84,80 +110,91 @@ impl App {
 
     /// What is known of the accounts; fills while the exporter runs.
     pub fn store(&self) -> Arc<Store> {
-        Arc::clone(&self.outlets.store)
+        Arc::clone(&self.polling.outlets.store)
+    }
+
+    /// Asks the running exporter to read its configuration anew.
+    pub fn reloads(&self) -> Reloads {
+        self.reloads.clone()
     }
 
     /// Polls and serves until `stop`; then ends the polls and answers in progress, however long
     /// they take: the caller sets the deadline by dropping this future.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
         let addresses: Vec<String> = self.addresses().iter().map(ToString::to_string).collect();
-        let ready = self.outlets.ready.clone();
-        let mut parts = JoinSet::new();
-        let (sender, changes) = mpsc::channel(CHANGES);
-        let upstream = Arc::new(self.upstream(sender, &mut parts, &stop));
-        let poll = move |visit| {
-            let upstream = Arc::clone(&upstream);
-            async move { poll_account(&upstream, visit).await }
-        };
-        let beginning = Beginning {
-            accounts: self.config.accounts.clone(),
-            restored: Restored::default(),
-            changes,
-            max_in_flight: self.config.api.max_in_flight,
-            rounds: Rounds::Endless,
-        };
-        let scheduler = Scheduler::new(beginning, CLOCK, self.outlets, poll);
-        parts.spawn(scheduler.run(stop.clone()));
-        for listener in self.listeners {
-            let limits = ConnectionLimits::default();
-            parts.spawn(accept::serve(listener, self.router.clone(), limits, stop.clone()));
-        }
+        let Self { source, polling, saving, reloads: _, requests, listeners, router } = self;
+        let (config, client) = (Arc::clone(&polling.config), Arc::clone(&polling.client));
+        let Outlets { store, metrics, ready, saver: _ } = polling.outlets.clone();
+        let Started { scheduler, mut platforms, changes } =
+            polling.start(Rounds::Endless, stop.clone()).await;
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
-            accounts = self.config.accounts.len(),
-            platforms = self.config.platforms.len(),
+            accounts = config.accounts.len(),
+            platforms = config.platforms.len(),
             listening = addresses.join(","),
-            requests_per_second = self.config.api.requests_per_second,
+            requests_per_second = config.api.requests_per_second,
             "started"
         );
+        platforms.resume();
+        let in_force =
+            InForce { source, config, client, platforms, changes, store, metrics, clock: CLOCK };
+        let mut parts = JoinSet::new();
+        parts.spawn(unfailing(scheduler));
+        parts.spawn(in_force.run(requests, stop.clone()));
+        for listener in listeners {
+            let limits = ConnectionLimits::default();
+            parts.spawn(unfailing(accept::serve(listener, router.clone(), limits, stop.clone())));
+        }
         supervise(&mut parts, &ready, &stop).await?;
+        saving.await.context("the state file was not kept to the end")?;
         tracing::info!("stopped");
         Ok(())
     }
+
+    /// Polls every account once, or those that are due by what an earlier process kept, and serves
+    /// nothing. Ends early at `stop`.
+    pub async fn run_once(self, stop: CancellationToken) -> anyhow::Result<Round> {
+        let Self { polling, saving, router, .. } = self;
+        // It could bring wishes for polls, which would keep the round open.
+        drop(router);
+        let Outlets { store, metrics, .. } = polling.outlets.clone();
+        let Started { scheduler, mut platforms, changes } = polling.start(Rounds::One, stop.clone()).await;
+        drop(changes);
+        let scheduler = tokio::spawn(scheduler);
+        stop.run_until_cancelled(platforms.one_round()).await.transpose()?;
+        platforms.stop().await?;
+        scheduler.await.context("the scheduler panicked")?;
+        saving.await.context("the state file was not kept to the end")?;
+        let (readings, info_labels) = store.snapshot_with_labels();
+        let platforms = store.platforms();
+        let failed = |last_poll: &LastPoll| *last_poll != LastPoll::Succeeded;
+        let page = Page {
+            readings: &readings,
+            platforms: &platforms,
+            info_labels: &info_labels,
+            now: CLOCK.now(),
+            own: &metrics,
+        };
+        Ok(Round {
+            page: page::render(&page, Format::Text, Encoding::Identity),
+            accounts: readings.len(),
+            failed: readings.iter().filter(|readings| readings.last_polls().any(failed)).count(),
+            failed_platforms: platforms
+                .iter()
+                .filter(|platform| matches!(platform.last_call, LastPoll::Failed(_)))
+                .count(),
+        })
+    }
 }
 
-impl App {
-    /// What polls reach for. Platforms begin their discovery as parts of the exporter.
-    fn upstream(
-        &self,
-        changes: mpsc::Sender<FleetChange>,
-        parts: &mut JoinSet<()>,
-        stop: &CancellationToken,
-    ) -> Upstream {
-        let reader = Arc::new(Reader::new(self.config.api.connect_timeout, CLOCK));
-        let by_hand = self.config.accounts.iter().map(|account| account.app_id.clone());
-        let shared = PlatformParts {
-            client: Arc::clone(&self.client),
-            reader: Arc::clone(&reader),
-            store: Arc::clone(&self.outlets.store),
-            clock: CLOCK,
-            claims: Arc::new(Claims::new(by_hand)),
-            changes,
-            requests_per_second: self.config.api.requests_per_second,
-        };
-        let mut platforms = HashMap::new();
-        for platform in &self.config.platforms {
-            let (handle, discovery) = platform::start(Arc::clone(platform), shared.clone(), stop.clone());
-            platforms.insert(platform.name.clone(), handle);
-            parts.spawn(discovery);
-        }
-        Upstream { client: Arc::clone(&self.client), reader, platforms, started: Instant::now() }
-    }
+async fn unfailing(part: impl Future<Output = ()>) -> anyhow::Result<()> {
+    part.await;
+    Ok(())
 }
 
 /// Waits for the stop and then for all parts. A part that ends before the stop is a failure.
 async fn supervise(
-    parts: &mut JoinSet<()>,
+    parts: &mut JoinSet<anyhow::Result<()>>,
     ready: &Readiness,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
@@ -168,7 +205,7 @@ async fn supervise(
             () = stop.cancelled() => break,
             () = &mut late, if !late.is_elapsed() => ready.mark_ready(),
             Some(ended) = parts.join_next() => {
-                ended.context("a part of the exporter panicked")?;
+                ended.context("a part of the exporter panicked")??;
                 // Some parts see the stop before we do.
                 if !stop.is_cancelled() {
                     bail!("a part of the exporter ended by itself");
@@ -178,16 +215,15 @@ async fn supervise(
     }
     ready.mark_stopping();
     while let Some(ended) = parts.join_next().await {
-        ended.context("a part of the exporter panicked")?;
+        ended.context("a part of the exporter panicked")??;
     }
     Ok(())
 }
 
-fn web_state(config: &Config, outlets: &Outlets, telemetry_path: TelemetryPath) -> WebState {
+fn web_state(outlets: &Outlets, telemetry_path: TelemetryPath, lifecycle: Option<Lifecycle>) -> WebState {
     let (store, own) = (Arc::clone(&outlets.store), Arc::clone(&outlets.metrics));
-    let info_labels = config.info_labels.clone();
     let renderings = Renderings::new(move |format, encoding| {
-        let readings = store.snapshot();
+        let (readings, info_labels) = store.snapshot_with_labels();
         let platforms = store.platforms();
         let page = Page {
             readings: &readings,
@@ -205,6 +241,7 @@ fn web_state(config: &Config, outlets: &Outlets, telemetry_path: TelemetryPath) 
         readiness: outlets.ready.clone(),
         telemetry_path,
         renderings: Arc::new(renderings),
+        lifecycle,
         on_scrape: Box::new(move || metrics.scraped()),
     }
 }

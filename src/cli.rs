@@ -15,7 +15,7 @@ const DEFAULT_LISTEN: &str = ":19870";
 /// The demo shows itself to this machine only.
 pub const DEMO_LISTEN: &str = "127.0.0.1:19870";
 /// Flags that speak of the real fleet and mean nothing to the simulator.
-const SERVE_ONLY: [&str; 2] = ["config_file", "config_check"];
+const SERVE_ONLY: [&str; 4] = ["config_file", "config_check", "once", "state_file"];
 
 /// Prometheus exporter for the permanent material counts of WeChat Official Accounts.
 ///
@@ -77,12 +77,22 @@ pub struct Flags {
     /// Validate the configuration, print every fault and the planned rate, and exit 0 or 1
     #[arg(long = "config.check", global = true, env = "WECHAT_EXPORTER_CONFIG_CHECK")]
     pub config_check: bool,
+    /// Poll every account once, write the metrics page to stdout and exit 0 if all succeeded, else 1;
+    /// listens nowhere. With --state.file it skips what is parked or not yet due
+    #[arg(long = "once", global = true, conflicts_with = "config_check", env = "WECHAT_EXPORTER_ONCE")]
+    pub once: bool,
+    /// File that keeps values, deadlines and parks over a restart; never a secret or token
+    #[arg(long = "state.file", value_name = "PATH", global = true, env = "WECHAT_EXPORTER_STATE_FILE")]
+    pub state_file: Option<PathBuf>,
     /// Address to listen on, repeatable: HOST:PORT with IPv6 in brackets, or :PORT for all addresses
     #[arg(long = "web.listen-address", value_name = "ADDR", default_value = DEFAULT_LISTEN, value_delimiter = ',', global = true, env = "WECHAT_EXPORTER_WEB_LISTEN_ADDRESS")]
     pub listen: Vec<ListenAddress>,
     /// Path of the metrics page
     #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics", value_parser = telemetry_path, global = true, env = "WECHAT_EXPORTER_WEB_TELEMETRY_PATH")]
     pub telemetry_path: TelemetryPath,
+    /// Allow POST /-/reload and POST /-/poll
+    #[arg(long = "web.enable-lifecycle", global = true, env = "WECHAT_EXPORTER_WEB_ENABLE_LIFECYCLE")]
+    pub enable_lifecycle: bool,
     /// Least important log events to write to stderr; libraries are held at warn
     #[arg(
         long = "log.level",
@@ -207,7 +217,7 @@ mod tests {
     #[test]
     fn what_is_not_there_is_refused() {
         for bad in
-            ["--state.file x", "--once", "doctor", "--shard 0", "--web.config.file x", "--config.fil x", "x"]
+            ["--once --config.check", "--shard 0", "--web.config.file x", "--config.fil x", "x"]
         {
             assert!(parse(bad, &[]).is_err(), "{bad}");
         }
@@ -227,9 +237,8 @@ mod tests {
             assert!(parse(bad, &[]).is_err(), "{bad}");
         }
         assert!(parse("demo --config.file x", &[]).unwrap_err().contains("--config.file"));
-        assert!(
-            parse("", &["WECHAT_EXPORTER_STATE_FILE"]).unwrap_err().contains("WECHAT_EXPORTER_STATE_FILE")
-        );
+        assert!(parse("demo --once", &[]).unwrap_err().contains("--once"));
+        assert!(parse("", &["WECHAT_EXPORTER_SHARD"]).unwrap_err().contains("WECHAT_EXPORTER_SHARD"));
     }
 
     #[test]

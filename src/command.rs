@@ -6,10 +6,11 @@ use std::process::ExitCode;
 use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::App;
+use crate::app::{App, Round, Settings};
 use crate::cli::{Cli, Command, Flags, Simulate};
 use crate::config::{Loaded, load, process_environment};
-use crate::shutdown::Signals;
+use crate::reload::Source;
+use crate::shutdown::{Hangups, Signals};
 use crate::simulator::scenario::Scenario;
 use crate::simulator::{self, Simulator};
 use crate::{demo, telemetry};
@@ -21,6 +22,9 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Demo) => demo::run(&cli.flags).await?,
         Some(Command::Simulate(simulate)) => run_simulator(&simulate).await?,
         None if cli.flags.config_check => check(&cli.flags)?,
+        None if cli.flags.once => {
+            return Ok(if once(&cli.flags).await? { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
         None => serve(&cli.flags).await?,
     }
     Ok(ExitCode::SUCCESS)
@@ -33,14 +37,58 @@ pub fn complain(error: &anyhow::Error) {
 }
 
 async fn serve(flags: &Flags) -> anyhow::Result<()> {
-    let signals = Signals::listen()?;
-    let Loaded { config, warnings, broken: _ } = load(&flags.config_file, &process_environment(), None)?;
-    for warning in warnings {
-        tracing::warn!("{warning}");
-    }
-    let app = App::bind(config, &flags.listen, flags.telemetry_path.clone()).await?;
+    let (signals, mut hangups) = (Signals::listen()?, Hangups::listen()?);
     let stop = CancellationToken::new();
-    signals.run(stop.clone(), app.run(stop)).await
+    let work = async {
+        let source = source(flags);
+        let loaded = source.load(None).await??;
+        let settings = Settings {
+            listen: flags.listen.clone(),
+            telemetry_path: flags.telemetry_path.clone(),
+            enable_lifecycle: flags.enable_lifecycle,
+            state_file: flags.state_file.clone(),
+        };
+        let app = App::bind(loaded, Some(source), settings).await?;
+        let reloads = app.reloads();
+        let reload = async {
+            loop {
+                hangups.next().await;
+                // How it ended is in the log.
+                drop(reloads.reload().await);
+            }
+        };
+        tokio::select! {
+            ended = app.run(stop.clone()) => ended,
+            () = reload => Ok(()),
+        }
+    };
+    signals.run(stop.clone(), work).await
+}
+
+/// Polls once and prints the page; whether all went well.
+async fn once(flags: &Flags) -> anyhow::Result<bool> {
+    let signals = Signals::listen()?;
+    let stop = CancellationToken::new();
+    let mut round = None;
+    let work = async {
+        let loaded = source(flags).load(None).await??;
+        let is_whole = loaded.broken.is_empty();
+        let settings = Settings { state_file: flags.state_file.clone(), ..Settings::default() };
+        let ended = App::bind(loaded, None, settings).await?.run_once(stop.clone()).await?;
+        round = Some((ended, is_whole));
+        Ok(())
+    };
+    signals.run(stop.clone(), work).await?;
+    let Some((Round { page, accounts, failed, failed_platforms }, is_whole)) = round else { return Ok(false) };
+    std::io::stdout().write_all(&page)?;
+    if failed > 0 || failed_platforms > 0 {
+        tracing::error!(accounts, failed, failed_platforms, "not all accounts could be polled");
+    }
+    Ok(is_whole && failed == 0 && failed_platforms == 0)
+}
+
+fn source(flags: &Flags) -> Source {
+    Source { path: flags.config_file.clone(), variables: process_environment() }
 }
 
 fn check(flags: &Flags) -> anyhow::Result<()> {

@@ -14,6 +14,7 @@ pub mod listen;
 pub mod metrics;
 pub mod platform;
 pub mod poll;
+pub mod reload;
 pub mod secret;
 pub mod shutdown;
 pub mod simulator;

@@ -18,6 +18,23 @@ pub struct Signals {
     interrupt: Signal,
 }
 
+/// The signal that asks for a reload. Taken over early, it never kills.
+#[derive(Debug)]
+pub struct Hangups(Signal);
+
+impl Hangups {
+    /// Takes over SIGHUP from here on. One that comes before [`Hangups::next`] is not lost.
+    pub fn listen() -> anyhow::Result<Self> {
+        Ok(Self(signal(SignalKind::hangup()).context("cannot listen for signals")?))
+    }
+
+    /// Returns at the next SIGHUP.
+    pub async fn next(&mut self) {
+        // There is no end to signals.
+        self.0.recv().await.unwrap_or_default();
+    }
+}
+
 impl Signals {
     /// Takes over SIGTERM and SIGINT from here on.
     pub fn listen() -> anyhow::Result<Self> {

@@ -123,6 +123,15 @@ impl Readings {
         }
     }
 
+    /// How the last poll of each collector ended.
+    pub fn last_polls(&self) -> impl Iterator<Item = &LastPoll> {
+        let optional = [
+            self.draft.as_deref().map(|draft| &draft.last_poll),
+            self.quota.as_deref().map(|quota| &quota.last_poll),
+        ];
+        std::iter::once(&self.last_poll).chain(optional.into_iter().flatten())
+    }
+
     /// The last good counts, unless they are older than the account's `hold` at `now`: then they
     /// are no longer shown.
     pub fn held(&self, now: WallTime) -> Option<&LastGood> {
@@ -179,6 +188,7 @@ pub struct PlatformReadings {
 pub struct Store {
     fleet: RwLock<Fleet>,
     platforms: RwLock<BTreeMap<PlatformName, Arc<PlatformReadings>>>,
+    config_faults: RwLock<Arc<[String]>>,
     changes: watch::Sender<u64>,
 }
 
@@ -191,7 +201,7 @@ struct Fleet {
 
 impl Default for Store {
     fn default() -> Self {
-        Self { fleet: RwLock::default(), platforms: RwLock::default(), changes: watch::Sender::new(0) }
+        Self { fleet: RwLock::default(), platforms: RwLock::default(), config_faults: RwLock::default(), changes: watch::Sender::new(0) }
     }
 }
 
@@ -250,6 +260,17 @@ impl Store {
     /// All platforms in name order.
     pub fn platforms(&self) -> Vec<Arc<PlatformReadings>> {
         self.platforms.read().unwrap_or_else(PoisonError::into_inner).values().map(Arc::clone).collect()
+    }
+
+    /// Replaces what is wrong with the configuration that was read last, one line for each fault.
+    pub fn publish_config_faults(&self, faults: Vec<String>) {
+        *self.config_faults.write().unwrap_or_else(PoisonError::into_inner) = faults.into();
+        self.changes.send_modify(|version| *version += 1);
+    }
+
+    /// What is wrong with the configuration that was read last.
+    pub fn config_faults(&self) -> Arc<[String]> {
+        Arc::clone(&self.config_faults.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// What is known of one account.

@@ -27,6 +27,13 @@ pub struct Loaded {
     pub broken: Vec<BrokenFile>,
 }
 
+impl From<Config> for Loaded {
+    /// A configuration that was made, not read.
+    fn from(config: Config) -> Self {
+        Self { config, warnings: Vec::new(), broken: Vec::new() }
+    }
+}
+
 /// An account file that cannot be used as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BrokenFile {

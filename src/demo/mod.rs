@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::App;
+use crate::app::{App, Settings};
 use crate::cli::Flags;
 use crate::demo::fleet::KeptFiles;
 use crate::demo::report::{Report, tell_addresses};
@@ -35,7 +35,13 @@ pub async fn run(flags: &Flags) -> anyhow::Result<()> {
     files.write(&scenario, &simulator)?;
     let config = fleet::config(&scenario, api, &files)?;
     let listed = config.accounts.len();
-    let app = App::bind(config, &flags.listen, flags.telemetry_path.clone()).await?;
+    let settings = Settings {
+        listen: flags.listen.clone(),
+        telemetry_path: flags.telemetry_path.clone(),
+        enable_lifecycle: flags.enable_lifecycle,
+        state_file: None,
+    };
+    let app = App::bind(config.into(), None, settings).await?;
     tell_addresses(&app.addresses(), flags.telemetry_path.as_str(), api)?;
     let stop = CancellationToken::new();
     let mut beside = JoinSet::new();

@@ -94,7 +94,7 @@ pub const ACCOUNT_FAMILIES: [Family; 24] = [
 
 /// The families about the exporter itself, in the order of the page, which is that of the names.
 /// The texts of `process_*` are the `prometheus` crate's; a test holds them equal.
-pub const EXPORTER_FAMILIES: [Family; 17] = [
+pub const EXPORTER_FAMILIES: [Family; 20] = [
     process_counter("process_cpu_seconds_total", "Total user and system CPU time spent in seconds."),
     process_gauge("process_max_fds", "Maximum number of open file descriptors."),
     process_gauge("process_open_fds", "Number of open file descriptors."),
@@ -102,11 +102,14 @@ pub const EXPORTER_FAMILIES: [Family; 17] = [
     process_gauge("process_start_time_seconds", "Start time of the process since unix epoch in seconds."),
     process_gauge("process_threads", "Number of OS threads in the process."),
     process_gauge("process_virtual_memory_bytes", "Virtual memory size in bytes."),
+    exporter::ACCOUNTS_BROKEN,
     exporter::ACCOUNTS_CONFIGURED,
     exporter::ACCOUNTS_OWNED,
     exporter::API_REQUEST_DURATION,
     exporter::API_REQUESTS,
     exporter::BUILD_INFO,
+    exporter::CONFIG_LAST_RELOAD_SUCCESS,
+    exporter::CONFIG_LAST_RELOAD_SUCCESSFUL,
     exporter::EXPORTER_POLL_DURATION,
     exporter::EXPORTER_POLL_FAILURES,
     exporter::POLLS_IN_FLIGHT,

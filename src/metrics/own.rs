@@ -9,6 +9,7 @@ use prometheus::{
 };
 
 use super::family::{Family, exporter};
+use crate::clock::WallTime;
 use crate::wechat::api::Api;
 use crate::wechat::class::{CLASSES, ErrorClass};
 
@@ -20,8 +21,11 @@ const DURATION_BUCKETS: [f64; 9] = [0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 
 #[derive(Debug)]
 pub struct ExporterMetrics {
     registry: Registry,
+    accounts_broken: IntGauge,
     accounts_configured: IntGauge,
     accounts_owned: IntGauge,
+    last_reload_successful: IntGauge,
+    last_reload_success: Gauge,
     polls_in_flight: IntGauge,
     poll_duration: Histogram,
     /// In the order of [`CLASSES`].
@@ -49,8 +53,11 @@ impl ExporterMetrics {
         )?;
         let metrics = Self {
             registry: Registry::new(),
+            accounts_broken: IntGauge::with_opts(opts(&exporter::ACCOUNTS_BROKEN))?,
             accounts_configured: IntGauge::with_opts(opts(&exporter::ACCOUNTS_CONFIGURED))?,
             accounts_owned: IntGauge::with_opts(opts(&exporter::ACCOUNTS_OWNED))?,
+            last_reload_successful: IntGauge::with_opts(opts(&exporter::CONFIG_LAST_RELOAD_SUCCESSFUL))?,
+            last_reload_success: Gauge::with_opts(opts(&exporter::CONFIG_LAST_RELOAD_SUCCESS))?,
             polls_in_flight: IntGauge::with_opts(opts(&exporter::POLLS_IN_FLIGHT))?,
             poll_duration: Histogram::with_opts(duration_opts(&exporter::EXPORTER_POLL_DURATION))?,
             poll_failures: CLASSES.map(|row| poll_failures.with_label_values(&[row.label])),
@@ -61,8 +68,12 @@ impl ExporterMetrics {
         };
         let registry = &metrics.registry;
         registry.register(Box::new(build_info()?))?;
-        registry.register(Box::new(metrics.accounts_configured.clone()))?;
-        registry.register(Box::new(metrics.accounts_owned.clone()))?;
+        let gauges =
+            [&metrics.accounts_broken, &metrics.accounts_configured, &metrics.accounts_owned, &metrics.last_reload_successful];
+        for gauge in gauges {
+            registry.register(Box::new(gauge.clone()))?;
+        }
+        registry.register(Box::new(metrics.last_reload_success.clone()))?;
         registry.register(Box::new(metrics.polls_in_flight.clone()))?;
         registry.register(Box::new(metrics.poll_duration.clone()))?;
         registry.register(Box::new(poll_failures))?;
@@ -75,10 +86,19 @@ impl ExporterMetrics {
         Ok(metrics)
     }
 
-    /// How many accounts the configuration lists, and how many of them this process polls.
-    pub fn set_accounts(&self, configured: usize, owned: usize) {
-        self.accounts_configured.set(gauge_value(configured));
-        self.accounts_owned.set(gauge_value(owned));
+    /// A configuration was read at `at` and is in force from now on: it lists so many accounts, and
+    /// so many stand in broken account files.
+    pub fn configured(&self, accounts: usize, broken: usize, at: WallTime) {
+        self.accounts_configured.set(gauge_value(accounts));
+        self.accounts_owned.set(gauge_value(accounts));
+        self.accounts_broken.set(gauge_value(broken));
+        self.last_reload_successful.set(1);
+        self.last_reload_success.set(at.seconds());
+    }
+
+    /// A configuration was read and refused: the one before stays in force.
+    pub fn reload_failed(&self) {
+        self.last_reload_successful.set(0);
     }
 
     /// So many polls run now.

@@ -34,7 +34,7 @@ const HTML_HEADERS: [(HeaderName, &str); 5] = [
 /// The state with the status page in each language, shared like the metrics page: it may list
 /// many accounts.
 pub(super) struct Pages {
-    state: WebState,
+    pub(super) state: WebState,
     status_en: SharedPage,
     status_zh: SharedPage,
 }
@@ -45,7 +45,7 @@ impl Pages {
             let (store, clock) = (Arc::clone(&state.store), state.clock);
             let telemetry_path = state.telemetry_path.clone();
             SharedPage::new(move || {
-                status::page(&store.snapshot(), clock.now(), language, &telemetry_path)
+                status::page(&store.snapshot(), &store.config_faults(), clock.now(), language, &telemetry_path)
                     .map_err(|_| RenderingFailed)
             })
         };

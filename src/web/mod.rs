@@ -3,6 +3,7 @@
 pub mod accept;
 pub mod connection;
 mod handlers;
+mod lifecycle;
 pub mod negotiate;
 mod progress;
 pub mod ready;
@@ -15,9 +16,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post};
+use tokio::sync::mpsc;
 
 use crate::clock::Clock;
+use crate::poll::change::FleetChange;
+use crate::reload::Reloads;
 use crate::store::Store;
 use crate::web::ready::Readiness;
 use crate::web::rendering::Renderings;
@@ -35,8 +39,19 @@ pub struct WebState {
     pub telemetry_path: TelemetryPath,
     /// The metrics page.
     pub renderings: Arc<Renderings>,
+    /// What may be asked of the exporter; nothing if that is not enabled.
+    pub lifecycle: Option<Lifecycle>,
     /// Called once for each request of the metrics page, before it is rendered.
     pub on_scrape: Box<dyn Fn() + Send + Sync>,
+}
+
+/// Where requests go that make the exporter do something.
+#[derive(Clone, Debug)]
+pub struct Lifecycle {
+    /// Reads the configuration anew.
+    pub reloads: Reloads,
+    /// Takes wishes for polls.
+    pub polls: mpsc::Sender<FleetChange>,
 }
 
 impl fmt::Debug for WebState {
@@ -48,14 +63,16 @@ impl fmt::Debug for WebState {
     }
 }
 
-/// All routes. Each takes GET and HEAD only. A telemetry path of `/` takes the status page's place.
+/// All routes. Each takes GET and HEAD only, or POST only. A telemetry path of `/` takes the status page's place.
 pub fn router(state: WebState) -> Router {
     let metrics_path = state.telemetry_path.as_str().to_owned();
     let mut router = Router::new()
         .route(&metrics_path, get(handlers::metrics))
         .route(telemetry_path::HEALTHY, get(handlers::healthy))
         .route(telemetry_path::READY, get(handlers::ready))
-        .route(telemetry_path::STYLE, get(handlers::style));
+        .route(telemetry_path::STYLE, get(handlers::style))
+        .route(telemetry_path::RELOAD, post(lifecycle::reload).fallback(lifecycle::method_not_allowed))
+        .route(telemetry_path::POLL, post(lifecycle::poll).fallback(lifecycle::method_not_allowed));
     if metrics_path != telemetry_path::STATUS {
         router = router.route(telemetry_path::STATUS, get(handlers::status));
     }

@@ -17,6 +17,9 @@ use crate::web::texts::{self, Texts, filled};
 /// Most accounts on the page: beyond it nobody reads, and a browser gets slow.
 const MOST_ROWS: usize = 500;
 
+/// Most faults of the configuration on the page; the log has all of them.
+const MOST_FAULTS: usize = 100;
+
 /// Usage from which an account counts as nearly full, in thousandths of the limit; the same as
 /// the template's `high` of each meter.
 const NEARLY_FULL: u64 = 900;
@@ -24,6 +27,7 @@ const NEARLY_FULL: u64 = 900;
 /// The page as HTML. `now` is what ages are counted from.
 pub(super) fn page(
     readings: &[Arc<Readings>],
+    config_faults: &[String],
     now: WallTime,
     language: Language,
     telemetry_path: &TelemetryPath,
@@ -45,6 +49,7 @@ pub(super) fn page(
         ready: relative(READY),
         as_of: Moment { exact: exact(now), words: String::new() },
         summary,
+        config_faults: &config_faults[..config_faults.len().min(MOST_FAULTS)],
         rows,
         not_shown,
     };
@@ -62,6 +67,7 @@ struct StatusPage<'a> {
     ready: &'a str,
     as_of: Moment,
     summary: Summary,
+    config_faults: &'a [String],
     rows: Vec<Row<'a>>,
     not_shown: Option<String>,
 }

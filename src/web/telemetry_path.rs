@@ -6,6 +6,10 @@ pub(super) const STATUS: &str = "/";
 pub(super) const HEALTHY: &str = "/-/healthy";
 /// Whether scrapes see all accounts.
 pub(super) const READY: &str = "/-/ready";
+/// Reads the configuration anew.
+pub(super) const RELOAD: &str = "/-/reload";
+/// Polls one account now.
+pub(super) const POLL: &str = "/-/poll";
 /// The status page's style sheet.
 pub(super) const STYLE: &str = "/style.css";
 

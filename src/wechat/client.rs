@@ -2,11 +2,9 @@
 //! Paces every request, bounds every answer, and lets no URL, token or secret out in an error.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use anyhow::Context;
-use reqwest::{Certificate, Client, Proxy, RequestBuilder, Response, StatusCode, redirect};
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
@@ -15,50 +13,21 @@ use super::api::Api;
 use super::error::{ApiError, Failure, Step, foreign, transport};
 use super::hosts::{Choice, Host};
 use super::pacer::Pacer;
+use super::transport::Transport;
 use crate::config::{ApiConfig, BaseUrl, Endpoint};
 use crate::metrics::own::ExporterMetrics;
-use crate::secret::{Secret, SecretSource};
+use crate::secret::Secret;
 
 /// Longest answer read, in bytes. Good ones are a few hundred.
 const ANSWER_LIMIT: usize = 1 << 20;
-/// Idle connections are kept this long: longer than it takes to be closed by the other side.
-const POOL_IDLE: Duration = Duration::from_secs(90);
-
 /// Speaks to the API on behalf of all accounts.
 #[derive(Debug)]
 pub struct ApiClient {
-    settings: Settings,
-    direct: Client,
-    proxied: Mutex<Vec<Proxied>>,
+    /// Replaced as one by a reload.
+    transport: RwLock<Arc<Transport>>,
     hosts: Mutex<HashMap<BaseUrl, Host>>,
     pacer: Pacer,
     metrics: Arc<ExporterMetrics>,
-}
-
-/// What every HTTP client is built from.
-#[derive(Debug)]
-struct Settings {
-    timeout: Duration,
-    connect_timeout: Duration,
-    pool_size: usize,
-    roots: Roots,
-}
-
-/// Which certificates are trusted.
-#[derive(Debug)]
-enum Roots {
-    /// The system's and these.
-    System(Vec<Certificate>),
-    /// None: no call uses TLS, and a machine without certificates is none of our business.
-    None,
-}
-
-/// The HTTP client for one proxy, and the URL it was built from.
-#[derive(Debug)]
-struct Proxied {
-    source: SecretSource,
-    url: Secret,
-    client: Client,
 }
 
 /// One call: what goes where, and which secrets it carries.
@@ -84,26 +53,26 @@ impl ApiClient {
         endpoints: &[&Endpoint],
         metrics: Arc<ExporterMetrics>,
     ) -> anyhow::Result<Self> {
-        let tls = endpoints.iter().any(|endpoint| !endpoint.base_url.is_http() || endpoint.proxy.is_some());
-        let roots = if tls { Roots::System(extra_roots(config)?) } else { Roots::None };
-        let settings = Settings {
-            timeout: config.timeout,
-            connect_timeout: config.connect_timeout,
-            pool_size: config.max_in_flight,
-            roots,
-        };
-        let direct = settings
-            .client(None)
-            .map_err(|failure| anyhow::anyhow!("{failure}"))
-            .context("cannot prepare TLS: install the system's CA certificates or set `api.ca_file`")?;
         Ok(Self {
-            settings,
-            direct,
-            proxied: Mutex::default(),
+            transport: RwLock::new(Arc::new(Transport::new(config, endpoints)?)),
             hosts: Mutex::default(),
             pacer: Pacer::new(config.requests_per_second),
             metrics,
         })
+    }
+
+    /// Takes new settings over, for calls that begin from then on. Fails as [`ApiClient::new`], and
+    /// nothing has changed then.
+    pub fn reconfigure(&self, config: &ApiConfig, endpoints: &[&Endpoint]) -> anyhow::Result<()> {
+        if let Some(transport) = self.transport().changed(config, endpoints)? {
+            *self.transport.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(transport);
+        }
+        self.pacer.set_rate(config.requests_per_second);
+        Ok(())
+    }
+
+    fn transport(&self) -> Arc<Transport> {
+        Arc::clone(&self.transport.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Calls, and reads the successful answer with `read`.
@@ -123,7 +92,7 @@ impl ApiClient {
 
     async fn exchange(&self, request: &Request<'_>) -> Result<Map<String, Value>, Failure> {
         let endpoint = request.endpoint;
-        let client = self.client_for(endpoint).await?;
+        let client = self.transport().client_for(endpoint).await?;
         self.pacer.slot().await;
         let choice = self.with_host(endpoint, |host| host.choose(Instant::now())).unwrap_or(Choice::First);
         let base = match (choice, &endpoint.fallback) {
@@ -145,47 +114,6 @@ impl ApiClient {
         endpoint.fallback.as_ref()?;
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         Some(act(hosts.entry(endpoint.base_url.clone()).or_default()))
-    }
-
-    /// The HTTP client for this endpoint's proxy. The proxy's URL is a secret and re-read each
-    /// time; a client is built anew only when it changed.
-    async fn client_for(&self, endpoint: &Endpoint) -> Result<Client, Failure> {
-        let Some(source) = &endpoint.proxy else { return Ok(self.direct.clone()) };
-        let url = source.read().await?;
-        let mut proxied = self.proxied.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = proxied.iter().find(|known| known.source == *source && known.url == url) {
-            return Ok(known.client.clone());
-        }
-        let client = self.settings.client(Some(&url))?;
-        proxied.retain(|known| known.source != *source);
-        proxied.push(Proxied { source: source.clone(), url, client: client.clone() });
-        Ok(client)
-    }
-}
-
-impl Settings {
-    fn client(&self, proxy: Option<&Secret>) -> Result<Client, Failure> {
-        let mut builder = Client::builder()
-            .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
-            .redirect(redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .referer(false)
-            .timeout(self.timeout)
-            .connect_timeout(self.connect_timeout)
-            .pool_idle_timeout(POOL_IDLE)
-            .pool_max_idle_per_host(self.pool_size);
-        builder = match &self.roots {
-            Roots::System(extra) => builder.tls_certs_merge(extra.iter().cloned()),
-            Roots::None => builder.tls_certs_only([]),
-        };
-        if let Some(url) = proxy {
-            // The library's message would quote the URL.
-            let proxy = Proxy::all(url.expose())
-                .map_err(|_| Failure::Connect("the proxy's URL is not valid".to_owned()))?;
-            builder = builder.proxy(proxy);
-        }
-        builder.build().map_err(transport)
     }
 }
 
@@ -228,11 +156,4 @@ async fn bounded_body(mut response: Response) -> Result<Vec<u8>, Failure> {
         body.extend_from_slice(&chunk);
     }
     Ok(body)
-}
-
-fn extra_roots(config: &ApiConfig) -> anyhow::Result<Vec<Certificate>> {
-    let Some(path) = &config.ca_file else { return Ok(Vec::new()) };
-    let pem = std::fs::read(path).with_context(|| format!("cannot read `api.ca_file` {}", path.display()))?;
-    Certificate::from_pem_bundle(&pem)
-        .with_context(|| format!("`api.ca_file` {} is not a list of PEM certificates", path.display()))
 }

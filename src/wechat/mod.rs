@@ -9,3 +9,4 @@ pub mod collect;
 pub mod error;
 mod hosts;
 pub(crate) mod pacer;
+mod transport;

@@ -1,32 +1,36 @@
 //! Hands out the moments at which requests may start: never closer than the configured rate.
 
 use std::num::NonZeroU32;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
 /// The pace of all requests to the API. First come, first served.
 #[derive(Debug)]
-pub(crate) struct Pacer {
+pub(crate) struct Pacer(Mutex<Pace>);
+
+#[derive(Clone, Copy, Debug)]
+struct Pace {
     gap: Duration,
-    next: Mutex<Option<Instant>>,
+    /// The first slot that is free; none was taken yet when absent.
+    free: Option<Instant>,
 }
 
 impl Pacer {
     /// At most `rate` requests a second.
     pub(crate) fn new(rate: NonZeroU32) -> Self {
-        // Timers wake up to a millisecond late, and never early. The slack keeps two late wake-ups
-        // from falling into one second with `rate` others.
-        const SLACK: f64 = 1.02;
-        let gap = Duration::from_secs_f64(SLACK / f64::from(rate.get()));
-        Self { gap, next: Mutex::new(None) }
+        Self(Mutex::new(Pace { gap: gap(rate), free: None }))
     }
 
     /// At most half of `rate` requests a second.
     pub(crate) fn half(rate: NonZeroU32) -> Self {
-        let whole = Self::new(rate);
-        Self { gap: whole.gap * 2, ..whole }
+        Self(Mutex::new(Pace { gap: gap(rate) * 2, free: None }))
+    }
+
+    /// At most `rate` requests a second from the next slot on that is not taken yet.
+    pub(crate) fn set_rate(&self, rate: NonZeroU32) {
+        self.pace().gap = gap(rate);
     }
 
     /// Waits for the next free slot. A caller that goes away leaves its slot unused.
@@ -36,11 +40,22 @@ impl Pacer {
 
     /// The first free slot at or after `now`, taken from then on.
     fn reserve(&self, now: Instant) -> Instant {
-        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        let slot = next.map_or(now, |free| free.max(now));
-        *next = Some(slot + self.gap);
+        let mut pace = self.pace();
+        let slot = pace.free.map_or(now, |free| free.max(now));
+        pace.free = Some(slot + pace.gap);
         slot
     }
+
+    fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn gap(rate: NonZeroU32) -> Duration {
+    // Timers wake up to a millisecond late, and never early. The slack keeps two late wake-ups
+    // from falling into one second with `rate` others.
+    const SLACK: f64 = 1.02;
+    Duration::from_secs_f64(SLACK / f64::from(rate.get()))
 }
 
 #[cfg(test)]

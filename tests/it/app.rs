@@ -7,13 +7,12 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use wechat_material_exporter::app::App;
+use wechat_material_exporter::app::{App, Settings};
 use wechat_material_exporter::config::{Account, AccountName, Config, Endpoint, Platform, TokenSource};
 use wechat_material_exporter::secret::{Secret, SecretSource};
 use wechat_material_exporter::simulator::scenario::{Scenario, SimulatedAccount};
 use wechat_material_exporter::simulator::{self, Simulator};
 use wechat_material_exporter::store::{Readings, Store};
-use wechat_material_exporter::web::telemetry_path::TelemetryPath;
 
 use crate::harness::{account, api_config, endpoint};
 use crate::program::PATIENCE;
@@ -77,8 +76,9 @@ impl Exporter {
             platforms,
             account_files: Vec::new(),
         };
-        let listen = ["127.0.0.1:0".parse().unwrap()];
-        let app = App::bind(config, &listen, TelemetryPath::default()).await.unwrap();
+        let listen = vec!["127.0.0.1:0".parse().unwrap()];
+        let settings = Settings { listen, ..Settings::default() };
+        let app = App::bind(config.into(), None, settings).await.unwrap();
         let (address, store, stop) = (app.addresses()[0], app.store(), CancellationToken::new());
         let mut running = JoinSet::new();
         let work = app.run(stop.clone());

@@ -2,6 +2,13 @@
 
 use super::{ALWAYS, Family, counter, gauge, histogram};
 
+pub(crate) const ACCOUNTS_BROKEN: Family = gauge(
+    "wechat_exporter_accounts_broken",
+    &[],
+    ALWAYS,
+    "Accounts in account files that cannot be used as they are, in accounts, at least one for each such file; those that ran before go on with their old settings.",
+);
+
 pub(crate) const ACCOUNTS_CONFIGURED: Family = gauge(
     "wechat_exporter_accounts_configured",
     &[],
@@ -33,6 +40,20 @@ pub(crate) const BUILD_INFO: Family = gauge(
     &["revision", "version"],
     ALWAYS,
     "Version and source revision of the running exporter, as labels; the value is 1 and has no unit.",
+);
+
+pub(crate) const CONFIG_LAST_RELOAD_SUCCESSFUL: Family = gauge(
+    "wechat_exporter_config_last_reload_successful",
+    &[],
+    ALWAYS,
+    "Whether the configuration that was read last is the one in force, apart from broken account files, as 1 or 0 without unit.",
+);
+
+pub(crate) const CONFIG_LAST_RELOAD_SUCCESS: Family = gauge(
+    "wechat_exporter_config_last_reload_success_timestamp_seconds",
+    &[],
+    ALWAYS,
+    "When the configuration in force was read, in seconds since the Unix epoch.",
 );
 
 pub(crate) const EXPORTER_POLL_DURATION: Family = histogram(

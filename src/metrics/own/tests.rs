@@ -10,7 +10,7 @@ use crate::metrics::{Encoding, Format};
 
 fn used() -> ExporterMetrics {
     let metrics = ExporterMetrics::new().unwrap();
-    metrics.set_accounts(12, 5);
+    metrics.configured(12, 5, WallTime::from_millis(1_795_435_200_250));
     metrics.set_polls_in_flight(1);
     metrics.poll_ended(Duration::from_millis(70), Some(ErrorClass::Ip));
     metrics.api_request(Api::MaterialCount, Duration::from_millis(1_234));
