@@ -49,6 +49,13 @@ pub enum Profile {
     },
 }
 
+impl Profile {
+    /// An account that may be polled; a longer nickname is cut.
+    pub(crate) fn official(nickname: &str) -> Self {
+        Self::Official { nickname: shortened(nickname).into() }
+    }
+}
+
 /// A grant of `api_authorizer_token`.
 #[derive(Debug)]
 pub(super) struct Grant {
@@ -90,8 +97,7 @@ pub(super) fn profile(answer: &Map<String, Value>) -> Profile {
     if !sets.any(|set| id(set).is_some_and(|id| MATERIAL_SETS.contains(&id))) {
         return Profile::NotPermitted;
     }
-    let nickname = field("nick_name").and_then(Value::as_str).unwrap_or_default();
-    Profile::Official { nickname: shortened(nickname).into() }
+    Profile::official(field("nick_name").and_then(Value::as_str).unwrap_or_default())
 }
 
 /// Reads the answer of `api_authorizer_token`.

@@ -8,11 +8,30 @@ use crate::wechat::collect::ApiQuota;
 
 /// One line of the state file.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "almost all are accounts")]
 pub enum Record {
     /// What is known of an account, in place of what was known before.
     Account(SavedAccount),
     /// What is known of an authorizer, in place of what was known before.
     Profile(SavedProfile),
+}
+
+/// What a record is about: a newer one takes its place.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Key {
+    /// An account.
+    Account(AccountName),
+    /// An authorizer of a platform.
+    Profile(PlatformName, AppId),
+}
+
+impl Record {
+    pub(super) fn key(&self) -> Key {
+        match self {
+            Self::Account(account) => Key::Account(account.name.clone()),
+            Self::Profile(profile) => Key::Profile(profile.platform.clone(), profile.app_id.clone()),
+        }
+    }
 }
 
 /// What is kept of one account.

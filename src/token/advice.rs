@@ -48,6 +48,11 @@ const ADVICE: [(&str, Bilingual); 5] = [
     ),
 ];
 
+/// The label that reads `source`, if there is advice for it: for what was kept as text.
+pub(crate) fn label(source: &str) -> Option<&'static str> {
+    ADVICE.iter().map(|(label, _)| *label).find(|label| *label == source)
+}
+
 /// What to do about the source of this label, if there is more to say than about the class.
 pub(crate) fn advice(source: &str) -> Option<Bilingual> {
     ADVICE.iter().find(|(label, _)| *label == source).map(|(_, advice)| *advice)

@@ -70,6 +70,11 @@ impl Api {
         }
     }
 
+    /// The API of this label.
+    pub(crate) fn from_label(label: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|api| api.label() == label)
+    }
+
     /// Whose credential is at stake when this call fails.
     pub const fn call(self) -> Call {
         match self {

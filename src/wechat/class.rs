@@ -273,6 +273,11 @@ impl ErrorClass {
         self.row().label
     }
 
+    /// The class of this label.
+    pub(crate) fn from_label(label: &str) -> Option<Self> {
+        CLASSES.iter().find(|row| row.label == label).map(|row| row.class)
+    }
+
     /// The class of `errcode` when it answers `call`. Meanings: the error tables of the API's own
     /// pages and the global return codes.
     pub const fn of(code: ErrCode, call: Call) -> Self {
