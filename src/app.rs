@@ -136,8 +136,7 @@ impl App {
             "started"
         );
         platforms.resume();
-        let in_force =
-            InForce { source, config, client, platforms, changes, store, metrics, clock: CLOCK };
+        let in_force = InForce { source, config, client, platforms, changes, store, metrics, clock: CLOCK };
         let mut parts = JoinSet::new();
         parts.spawn(unfailing(scheduler));
         parts.spawn(in_force.run(requests, stop.clone()));

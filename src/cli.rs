@@ -216,9 +216,7 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_refused() {
-        for bad in
-            ["--once --config.check", "--shard 0", "--web.config.file x", "--config.fil x", "x"]
-        {
+        for bad in ["--once --config.check", "--shard 0", "--web.config.file x", "--config.fil x", "x"] {
             assert!(parse(bad, &[]).is_err(), "{bad}");
         }
         for bad in [

@@ -79,7 +79,9 @@ async fn once(flags: &Flags) -> anyhow::Result<bool> {
         Ok(())
     };
     signals.run(stop.clone(), work).await?;
-    let Some((Round { page, accounts, failed, failed_platforms }, is_whole)) = round else { return Ok(false) };
+    let Some((Round { page, accounts, failed, failed_platforms }, is_whole)) = round else {
+        return Ok(false);
+    };
     std::io::stdout().write_all(&page)?;
     if failed > 0 || failed_platforms > 0 {
         tracing::error!(accounts, failed, failed_platforms, "not all accounts could be polled");

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::diff::Changes;
 use self::diff::{Names, diff};
 use crate::clock::Clock;
-use crate::config::{BrokenFile, Config, Faults, Loaded, load};
+use crate::config::{Account, BrokenFile, Config, Faults, Loaded, load};
 use crate::metrics::own::ExporterMetrics;
 use crate::platform::RunningPlatforms;
 use crate::poll::change::{FleetChange, Listing};
@@ -130,7 +130,9 @@ impl InForce {
         let loaded = match source.load(Some(Arc::clone(&self.config))).await {
             Ok(Ok(loaded)) => loaded,
             Ok(Err(faults)) => return refused(self.refuse(faults.lines().to_vec())),
-            Err(error) => return refused(self.refuse(vec![format!("the configuration cannot be read: {error}")])),
+            Err(error) => {
+                return refused(self.refuse(vec![format!("the configuration cannot be read: {error}")]));
+            }
         };
         let Loaded { mut config, warnings, broken } = loaded;
         let endpoints: Vec<_> = config.endpoints().collect();

@@ -201,7 +201,12 @@ struct Fleet {
 
 impl Default for Store {
     fn default() -> Self {
-        Self { fleet: RwLock::default(), platforms: RwLock::default(), config_faults: RwLock::default(), changes: watch::Sender::new(0) }
+        Self {
+            fleet: RwLock::default(),
+            platforms: RwLock::default(),
+            config_faults: RwLock::default(),
+            changes: watch::Sender::new(0),
+        }
     }
 }
 
@@ -254,6 +259,12 @@ impl Store {
         let mut platforms = self.platforms.write().unwrap_or_else(PoisonError::into_inner);
         platforms.insert(readings.name.clone(), readings);
         drop(platforms);
+        self.changes.send_modify(|version| *version += 1);
+    }
+
+    /// Forgets one platform: its series are gone at the next scrape.
+    pub fn forget_platform(&self, name: &PlatformName) {
+        self.platforms.write().unwrap_or_else(PoisonError::into_inner).remove(name);
         self.changes.send_modify(|version| *version += 1);
     }
 

@@ -45,7 +45,12 @@ pub(super) struct Started {
 }
 
 impl Polling {
-    pub(super) fn new(config: Arc<Config>, client: Arc<ApiClient>, outlets: Outlets, restored: Restored) -> Self {
+    pub(super) fn new(
+        config: Arc<Config>,
+        client: Arc<ApiClient>,
+        outlets: Outlets,
+        restored: Restored,
+    ) -> Self {
         let (sender, changes) = mpsc::channel(CHANGES);
         Self { config, client, outlets, restored, changes, sender }
     }

@@ -21,7 +21,7 @@ pub(super) const INTERVAL: Duration = Duration::from_secs(300);
 pub(super) const HOLD: Duration = Duration::from_secs(3_600);
 
 /// Settings of an account with that name, which need not be a valid one.
-pub(super) fn account(name: &str) -> Account {
+pub(crate) fn account(name: &str) -> Account {
     let base_url = BaseUrl::parse("https://api.weixin.qq.com").unwrap();
     Account {
         name: AccountName::unchecked(name),

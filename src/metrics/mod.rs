@@ -3,7 +3,7 @@
 
 pub mod family;
 #[cfg(test)]
-mod fleet;
+pub(crate) mod fleet;
 mod gathered;
 pub mod own;
 pub mod page;

@@ -68,8 +68,12 @@ impl ExporterMetrics {
         };
         let registry = &metrics.registry;
         registry.register(Box::new(build_info()?))?;
-        let gauges =
-            [&metrics.accounts_broken, &metrics.accounts_configured, &metrics.accounts_owned, &metrics.last_reload_successful];
+        let gauges = [
+            &metrics.accounts_broken,
+            &metrics.accounts_configured,
+            &metrics.accounts_owned,
+            &metrics.last_reload_successful,
+        ];
         for gauge in gauges {
             registry.register(Box::new(gauge.clone()))?;
         }
@@ -123,6 +127,12 @@ impl ExporterMetrics {
     /// How far the poll that waits longest is behind its due time.
     pub fn set_scheduler_lag(&self, lag: Duration) {
         self.scheduler_lag.set(lag.as_secs_f64());
+    }
+
+    /// As [`ExporterMetrics::set_scheduler_lag`] was told last, in seconds.
+    #[cfg(test)]
+    pub(crate) fn scheduler_lag(&self) -> f64 {
+        self.scheduler_lag.get()
     }
 
     /// The metrics page was asked for.

@@ -62,7 +62,8 @@ impl fmt::Display for Names<'_> {
 
 impl fmt::Display for Changes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (what, names) in [("added", &self.added), ("changed", &self.changed), ("removed", &self.removed)] {
+        for (what, names) in [("added", &self.added), ("changed", &self.changed), ("removed", &self.removed)]
+        {
             write!(f, "{what} {}", names.len())?;
             if !names.is_empty() {
                 write!(f, ": {}", Names(names))?;
@@ -80,11 +81,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::metrics::fleet::plain_account;
+    use crate::metrics::fleet::account as plain;
 
     fn accounts(fleet: &BTreeMap<u8, u8>) -> Vec<Arc<Account>> {
         let account = |(name, version): (&u8, &u8)| {
-            let mut account = plain_account(&format!("a{name:03}"));
+            let mut account = plain(&format!("a{name:03}"));
             account.display_name = version.to_string().into();
             Arc::new(account)
         };

@@ -30,6 +30,13 @@ impl Restored {
         std::mem::take(&mut self.profiles).into_values().collect()
     }
 
+    /// As if these were in a file that was written last at `written_at`.
+    #[cfg(test)]
+    pub(crate) fn of(written_at: Option<WallTime>, accounts: impl Iterator<Item = SavedAccount>) -> Self {
+        let accounts = accounts.map(|account| (account.name.clone(), account)).collect();
+        Self { written_at, accounts, profiles: HashMap::new() }
+    }
+
     pub(super) fn put(&mut self, record: Record) {
         match record {
             Record::Account(account) => drop(self.accounts.insert(account.name.clone(), account)),

@@ -23,9 +23,10 @@ pub struct Saver {
     queue: Option<mpsc::UnboundedSender<Message>>,
 }
 
+/// What a handle asks of the task.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "almost all are single records")]
-enum Message {
+pub(crate) enum Message {
     Keep(Record),
     KeepNow(Vec<Record>, oneshot::Sender<()>),
 }
@@ -42,6 +43,13 @@ impl Saver {
     /// Keeps nothing: there is no state file.
     pub fn off() -> Self {
         Self { queue: None }
+    }
+
+    /// Gives what it is to keep to a test.
+    #[cfg(test)]
+    pub(crate) fn in_memory() -> (Self, mpsc::UnboundedReceiver<Message>) {
+        let (queue, messages) = mpsc::unbounded_channel();
+        (Self { queue: Some(queue) }, messages)
     }
 
     /// Whether anything is kept at all.

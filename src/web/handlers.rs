@@ -45,8 +45,14 @@ impl Pages {
             let (store, clock) = (Arc::clone(&state.store), state.clock);
             let telemetry_path = state.telemetry_path.clone();
             SharedPage::new(move || {
-                status::page(&store.snapshot(), &store.config_faults(), clock.now(), language, &telemetry_path)
-                    .map_err(|_| RenderingFailed)
+                status::page(
+                    &store.snapshot(),
+                    &store.config_faults(),
+                    clock.now(),
+                    language,
+                    &telemetry_path,
+                )
+                .map_err(|_| RenderingFailed)
             })
         };
         Self { status_en: status(Language::En), status_zh: status(Language::Zh), state }

@@ -58,7 +58,8 @@ pub(super) async fn poll(State(pages): Shared, wish: Result<Query<Wish>, QueryRe
             (StatusCode::TOO_MANY_REQUESTS, [(RETRY_AFTER, seconds.to_string())], text).into_response()
         }
         Ok(PollNowAnswer::Parked(class)) => {
-            let text = format!("The account waits for WeChat ({class}): a poll now would fail too, and count.");
+            let text =
+                format!("The account waits for WeChat ({class}): a poll now would fail too, and count.");
             told(StatusCode::CONFLICT, &text)
         }
         Err(_) => stopping(),

@@ -11,6 +11,7 @@ use super::*;
 use crate::clock::WallTime;
 use crate::config::{Account, AccountName, AppId, BaseUrl, Budget, Endpoint, Limits, TokenSource};
 use crate::metrics::{Encoding, Format};
+use crate::poll::change::PollNowAnswer;
 use crate::secret::SecretSource;
 use crate::store::{LastPoll, Readings};
 
@@ -27,6 +28,14 @@ impl Site {
     }
 
     fn at(path: &str, render: impl Fn(Format, Encoding) -> Vec<u8> + Send + Sync + 'static) -> Self {
+        Self::with(path, render, None)
+    }
+
+    fn with(
+        path: &str,
+        render: impl Fn(Format, Encoding) -> Vec<u8> + Send + Sync + 'static,
+        lifecycle: Option<Lifecycle>,
+    ) -> Self {
         let store = Arc::new(Store::default());
         let readiness = Readiness::default();
         let scrapes = Arc::new(AtomicUsize::new(0));
@@ -37,6 +46,7 @@ impl Site {
             readiness: readiness.clone(),
             telemetry_path: TelemetryPath::parse(path).unwrap(),
             renderings: Arc::new(Renderings::new(render)),
+            lifecycle,
             on_scrape: Box::new(move || _ = count.fetch_add(1, Ordering::SeqCst)),
         });
         Self { router, store, readiness, scrapes }
@@ -130,7 +140,7 @@ async fn other_methods_are_refused_and_other_paths_unknown() {
             assert_eq!(headers[ALLOW], "GET, HEAD", "{method} {path}");
         }
     }
-    for path in ["/metrics/", "/-/", "/-/reload", "//", "/index.html", "/style.css/.."] {
+    for path in ["/metrics/", "/-/", "/-/quit", "//", "/index.html", "/style.css/.."] {
         assert_eq!(site.get(path).await.0, StatusCode::NOT_FOUND, "{path}");
     }
     assert_eq!(site.scrapes.load(Ordering::SeqCst), 0);
@@ -203,4 +213,60 @@ async fn the_style_sheet_is_found_where_the_page_looks() {
     assert_eq!(status, StatusCode::OK);
     assert_eq!(headers[CONTENT_TYPE], "text/css; charset=utf-8");
     assert!(body.contains("prefers-color-scheme: dark"));
+}
+
+#[tokio::test]
+async fn what_makes_the_exporter_act_is_refused_unless_enabled() {
+    let site = Site::new();
+    for path in ["/-/reload", "/-/poll?account=a"] {
+        let (status, _, text) = site.request(Method::POST, path).await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{path}");
+        assert!(text.contains("--web.enable-lifecycle"), "{text}");
+        for method in [Method::GET, Method::HEAD, Method::PUT] {
+            let (status, headers, _) = site.request(method, path).await;
+            assert_eq!((status, &headers[ALLOW]), (StatusCode::METHOD_NOT_ALLOWED, &"POST".parse().unwrap()));
+        }
+    }
+}
+
+/// A site whose wishes for polls are answered so, one after the other.
+fn answering(answers: Vec<PollNowAnswer>) -> Site {
+    let (polls, mut wishes) = mpsc::channel(1);
+    tokio::spawn(async move {
+        for told in answers {
+            let Some(FleetChange::PollNow(wish)) = wishes.recv().await else { panic!() };
+            assert_eq!(wish.name.as_str(), "brand");
+            wish.answer.send(told).unwrap();
+        }
+    });
+    let (reloads, _) = Reloads::new();
+    Site::with("/metrics", |_, _| Vec::new(), Some(Lifecycle { reloads, polls }))
+}
+
+#[tokio::test]
+async fn a_wish_for_a_poll_is_told_what_becomes_of_it() {
+    let expected = [
+        (PollNowAnswer::Due, StatusCode::ACCEPTED, "polled now"),
+        (PollNowAnswer::Unknown, StatusCode::NOT_FOUND, "no account"),
+        (PollNowAnswer::TooSoon(Duration::from_millis(12_300)), StatusCode::TOO_MANY_REQUESTS, "wait 13 s"),
+        (PollNowAnswer::Parked("quota_day"), StatusCode::CONFLICT, "(quota_day)"),
+    ];
+    let site = answering(expected.iter().map(|(answer, ..)| *answer).collect());
+    for (_, status, words) in expected {
+        let (told, headers, text) = site.request(Method::POST, "/-/poll?account=brand").await;
+        assert_eq!(told, status);
+        assert!(text.contains(words), "{text}");
+        assert_eq!(headers.contains_key("retry-after"), status == StatusCode::TOO_MANY_REQUESTS);
+    }
+    // Without a scheduler the exporter is on its way out.
+    let (status, ..) = site.request(Method::POST, "/-/poll?account=brand").await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    for (query, status) in [
+        ("", StatusCode::BAD_REQUEST),
+        ("?account=a&account=b", StatusCode::BAD_REQUEST),
+        ("?account=%00", StatusCode::NOT_FOUND),
+        ("?account=Brand", StatusCode::NOT_FOUND),
+    ] {
+        assert_eq!(site.request(Method::POST, &format!("/-/poll{query}")).await.0, status, "{query}");
+    }
 }

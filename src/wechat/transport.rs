@@ -56,7 +56,11 @@ impl Transport {
     }
 
     /// The one for other settings; nothing if they are the same. Fails as [`Transport::new`].
-    pub(super) fn changed(&self, config: &ApiConfig, endpoints: &[&Endpoint]) -> anyhow::Result<Option<Self>> {
+    pub(super) fn changed(
+        &self,
+        config: &ApiConfig,
+        endpoints: &[&Endpoint],
+    ) -> anyhow::Result<Option<Self>> {
         let settings = Settings::new(config, endpoints)?;
         if settings == self.settings { Ok(None) } else { Self::build(settings).map(Some) }
     }
@@ -108,7 +112,9 @@ impl Settings {
             .pool_idle_timeout(POOL_IDLE)
             .pool_max_idle_per_host(self.pool_size);
         builder = match &self.roots {
-            Roots::System(pem) => builder.tls_certs_merge(Certificate::from_pem_bundle(pem).map_err(transport)?),
+            Roots::System(pem) => {
+                builder.tls_certs_merge(Certificate::from_pem_bundle(pem).map_err(transport)?)
+            }
             Roots::None => builder.tls_certs_only([]),
         };
         if let Some(url) = proxy {

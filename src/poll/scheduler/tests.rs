@@ -1,3 +1,6 @@
+mod disk;
+mod long;
+
 use std::sync::Mutex;
 use std::time::Duration;
 

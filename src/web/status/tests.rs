@@ -49,7 +49,7 @@ fn failing(class: ErrorClass) -> LastPoll {
 fn html_in(language: Language, readings: Vec<Readings>) -> String {
     let readings: Vec<_> = readings.into_iter().map(Arc::new).collect();
     let path = TelemetryPath::parse("/deep/metrics").unwrap();
-    String::from_utf8(page(&readings, NOW, language, &path).unwrap()).unwrap()
+    String::from_utf8(page(&readings, &[], NOW, language, &path).unwrap()).unwrap()
 }
 
 fn html(readings: Vec<Readings>) -> String {

@@ -17,7 +17,7 @@ const DAY: u64 = 24 * HOUR;
 const INTERVALS: [u64; 4] = [HOUR, 2 * HOUR, 3 * HOUR, 4 * HOUR];
 const PER_SECOND: u32 = 200;
 /// Processes are killed after so long, one after the other.
-const LIVES: [u64; 9] = [7, 40, 3 * HOUR + 11, 20 * HOUR, 90, 31 * HOUR + 5, HOUR, 5 * HOUR, 4 * DAY];
+const LIVES: [u64; 9] = [7, 40, 3 * HOUR + 11, 20 * HOUR, 90, 31 * HOUR + 5, HOUR, 5 * HOUR, 5 * DAY];
 
 /// A number from 0 to 1 that depends on `what` alone.
 fn chance(what: [u64; 3]) -> f64 {
@@ -45,9 +45,12 @@ fn planned(place: u64, second: u64) -> Answer {
         Answer::NoToken(40125),
         Answer::NoToken(40164),
         Answer::NoToken(89503),
-        Answer::Panic,
     ];
-    if is_storm { Answer::Unreachable } else { answers[(chance([place, hour, 2]) * answers.len() as f64) as usize] }
+    if is_storm {
+        Answer::Unreachable
+    } else {
+        answers[(chance([place, hour, 2]) * answers.len() as f64) as usize]
+    }
 }
 
 /// The least wait after a failed poll, by the table of the contract and not by the code.
@@ -76,8 +79,8 @@ struct Calls {
     attempt: u32,
     last_start: f64,
     not_before: f64,
-    /// Polls, attempts of one counted once, by day.
-    polls: HashMap<i64, u32>,
+    /// Polls, attempts of one counted once, and how many of them failed, by day.
+    polls: HashMap<i64, (u32, u32)>,
 }
 
 struct World {
@@ -108,7 +111,7 @@ impl World {
         assert!(!calls.is_running, "{name} was polled twice at once");
         assert!(now >= calls.not_before - 0.002, "{name} was polled {} s early", calls.not_before - now);
         if calls.attempt == 0 {
-            *calls.polls.entry(self.day()).or_default() += 1;
+            calls.polls.entry(self.day()).or_default().0 += 1;
         }
         (calls.is_running, calls.last_start) = (true, now);
         *self.starts.lock().unwrap().entry(now as u64).or_default() += 1;
@@ -120,7 +123,11 @@ impl World {
         let calls = calls.get_mut(name).unwrap();
         let wait = least_wait(answer, calls.attempt, self.intervals[name], self.until_midnight());
         calls.is_running = false;
-        calls.not_before = if matches!(answer, Answer::Counts) { calls.last_start } else { self.seconds() } + wait;
+        if !matches!(answer, Answer::Counts) {
+            calls.polls.entry(self.day()).or_default().1 += 1;
+        }
+        calls.not_before =
+            if matches!(answer, Answer::Counts) { calls.last_start } else { self.seconds() } + wait;
         let goes_on = matches!(answer, Answer::Unreachable | Answer::Errcode(-1)) && calls.attempt < 2;
         calls.attempt = if goes_on { calls.attempt + 1 } else { 0 };
     }
@@ -151,13 +158,7 @@ async fn week(size: u64) {
     let intervals = accounts.iter().map(|it| (it.name.clone(), it.interval.as_secs())).collect();
     let began = Instant::now();
     let wall = WallTime::from_millis(1_795_435_200_000);
-    let world = Arc::new(World {
-        began,
-        wall,
-        intervals,
-        calls: Mutex::default(),
-        starts: Mutex::default(),
-    });
+    let world = Arc::new(World { began, wall, intervals, calls: Mutex::default(), starts: Mutex::default() });
     let clock = Clock::Anchored { wall, since: began };
     let mut disk = Disk::new(clock);
     for life in LIVES {
@@ -222,9 +223,10 @@ fn check(world: &World, size: u64) {
         // The longest wait of a class is a day and its jitter; then the account is asked again.
         let longest = 1.1 * DAY as f64 + 1_800.0 + 3.0 * interval as f64;
         assert!(end - calls.last_start < longest, "{name} was lost {} s ago", end - calls.last_start);
-        for (day, count) in &calls.polls {
-            // The first day has the round at the start beside its regular ones.
-            let most = DAY / interval + 2;
+        for (day, (count, failed)) in &calls.polls {
+            // The first day has the round at the start beside its regular ones; after a failed poll
+            // the account rejoins its rhythm, at most half an interval early.
+            let most = DAY / interval + 2 + u64::from(*failed).div_ceil(2);
             assert!(u64::from(*count) <= most, "{name}: {count} polls on day {day}, not {most}");
             polls += count;
         }
@@ -241,7 +243,10 @@ fn println_for_the_record(size: u64, days: f64, polls: u32, busiest: u32) {
     println!("{size} accounts, {days:.1} days, {polls} polls, at most {busiest} calls within a second");
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_week_of_ten_thousand_accounts_with_faults_and_kills() {
-    week(10_000).await;
+#[test]
+fn a_week_of_ten_thousand_accounts_with_faults_and_kills() {
+    let size = std::env::var("WEEK_ACCOUNTS").map_or(10_000, |size| size.parse().unwrap());
+    // Without a driver for sockets the clock moves on without system calls.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.unwrap().block_on(week(size));
 }
