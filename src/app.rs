@@ -1,6 +1,5 @@
 //! Wires the parts together, runs them, and ends them in order.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,10 +17,11 @@ use crate::config::Config;
 use crate::listen::ListenAddress;
 use crate::metrics::own::ExporterMetrics;
 use crate::metrics::page::{self, Page};
-use crate::platform::{self, Claims, PlatformParts};
+use crate::platform::{PlatformParts, Profiles, RunningPlatforms};
 use crate::poll::account::poll_account;
 use crate::poll::change::FleetChange;
 use crate::poll::scheduler::{Outlets, Scheduler};
+use crate::state::saver::Saver;
 use crate::store::Store;
 use crate::token::read::Reader;
 use crate::upstream::Upstream;
@@ -87,7 +87,14 @@ impl App {
         let ready = self.outlets.ready.clone();
         let mut parts = JoinSet::new();
         let (sender, changes) = mpsc::channel(CHANGES);
-        let upstream = Arc::new(self.upstream(sender, &mut parts, &stop));
+        let reader = Arc::new(Reader::new(self.config.api.connect_timeout, CLOCK));
+        let mut platforms = self.platforms(sender, &reader).await;
+        let upstream = Arc::new(Upstream {
+            client: Arc::clone(&self.client),
+            reader,
+            platforms: platforms.handles(),
+            started: Instant::now(),
+        });
         let poll = move |visit| {
             let upstream = Arc::clone(&upstream);
             async move { poll_account(&upstream, visit).await }
@@ -108,44 +115,36 @@ impl App {
             requests_per_second = self.config.api.requests_per_second,
             "started"
         );
-        supervise(&mut parts, &ready, &stop).await?;
+        supervise(&mut parts, &mut platforms, &ready, &stop).await?;
+        platforms.stop().await?;
         tracing::info!("stopped");
         Ok(())
     }
 }
 
 impl App {
-    /// What polls reach for. Platforms begin their discovery as parts of the exporter.
-    fn upstream(
-        &self,
-        changes: mpsc::Sender<FleetChange>,
-        parts: &mut JoinSet<()>,
-        stop: &CancellationToken,
-    ) -> Upstream {
-        let reader = Arc::new(Reader::new(self.config.api.connect_timeout, CLOCK));
-        let by_hand = self.config.accounts.iter().map(|account| account.app_id.clone());
-        let shared = PlatformParts {
+    /// The configured platforms, at work.
+    async fn platforms(&self, changes: mpsc::Sender<FleetChange>, reader: &Arc<Reader>) -> RunningPlatforms {
+        let mut platforms = RunningPlatforms::new(PlatformParts {
             client: Arc::clone(&self.client),
-            reader: Arc::clone(&reader),
+            reader: Arc::clone(reader),
             store: Arc::clone(&self.outlets.store),
             clock: CLOCK,
-            claims: Arc::new(Claims::new(by_hand)),
+            profiles: Profiles::new(Vec::new(), Saver::off()),
             changes,
             requests_per_second: self.config.api.requests_per_second,
-        };
-        let mut platforms = HashMap::new();
-        for platform in &self.config.platforms {
-            let (handle, discovery) = platform::start(Arc::clone(platform), shared.clone(), stop.clone());
-            platforms.insert(platform.name.clone(), handle);
-            parts.spawn(discovery);
-        }
-        Upstream { client: Arc::clone(&self.client), reader, platforms, started: Instant::now() }
+        });
+        let by_hand = self.config.accounts.iter().map(|account| account.app_id.clone());
+        platforms.apply(&self.config.platforms, by_hand).await;
+        platforms.resume();
+        platforms
     }
 }
 
 /// Waits for the stop and then for all parts. A part that ends before the stop is a failure.
 async fn supervise(
     parts: &mut JoinSet<()>,
+    platforms: &mut RunningPlatforms,
     ready: &Readiness,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
@@ -155,6 +154,7 @@ async fn supervise(
         tokio::select! {
             () = stop.cancelled() => break,
             () = &mut late, if !late.is_elapsed() => ready.mark_ready(),
+            error = platforms.failed() => return Err(error),
             Some(ended) = parts.join_next() => {
                 ended.context("a part of the exporter panicked")?;
                 // Some parts see the stop before we do.

@@ -210,6 +210,12 @@ impl Store {
         self.changes.send_modify(|version| *version += 1);
     }
 
+    /// Forgets one platform: its series are gone at the next scrape.
+    pub fn forget_platform(&self, name: &PlatformName) {
+        self.platforms.write().unwrap_or_else(PoisonError::into_inner).remove(name);
+        self.changes.send_modify(|version| *version += 1);
+    }
+
     /// All platforms in name order.
     pub fn platforms(&self) -> Vec<Arc<PlatformReadings>> {
         self.platforms.read().unwrap_or_else(PoisonError::into_inner).values().map(Arc::clone).collect()
