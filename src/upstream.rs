@@ -1,12 +1,10 @@
 //! Everything a poll needs from outside, in one place.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use crate::config::PlatformName;
-use crate::platform::PlatformHandle;
+use crate::platform::PlatformHandles;
 use crate::token::read::Reader;
 use crate::wechat::client::ApiClient;
 
@@ -17,8 +15,8 @@ pub struct Upstream {
     pub client: Arc<ApiClient>,
     /// Tokens that other programs keep.
     pub reader: Arc<Reader>,
-    /// Third-party platforms by name.
-    pub platforms: HashMap<PlatformName, PlatformHandle>,
+    /// Third-party platforms by name. A reload replaces them.
+    pub platforms: Arc<PlatformHandles>,
     /// When the exporter started: in its first minute a cloud's sidecar may not be ready.
     pub started: Instant,
 }

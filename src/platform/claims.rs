@@ -7,7 +7,7 @@ use crate::config::{AppId, PlatformName};
 
 /// The app ids that are taken. Shared by all platforms.
 #[derive(Debug, Default)]
-pub struct Claims {
+pub(super) struct Claims {
     taken: Mutex<Taken>,
 }
 
@@ -29,10 +29,13 @@ pub(super) enum Claim {
 }
 
 impl Claims {
-    /// Claims of the accounts that the configuration lists.
-    pub fn new(by_hand: impl IntoIterator<Item = AppId>) -> Self {
-        let by_hand = by_hand.into_iter().collect();
-        Self { taken: Mutex::new(Taken { by_hand, by_platform: HashMap::new() }) }
+    /// Takes over what the configuration lists now. The app ids that were not listed before, or
+    /// are no longer. A platform keeps its claim on a listed one until it releases it.
+    pub(super) fn list_by_hand(&self, by_hand: HashSet<AppId>) -> Vec<AppId> {
+        let mut taken = self.taken();
+        let changed = taken.by_hand.symmetric_difference(&by_hand).cloned().collect();
+        taken.by_hand = by_hand;
+        changed
     }
 
     /// Whether the configuration lists `app_id`.
@@ -58,6 +61,11 @@ impl Claims {
         }
     }
 
+    /// Gives back all that `platform` took.
+    pub(super) fn release_all(&self, platform: &PlatformName) {
+        self.taken().by_platform.retain(|_, owner| owner != platform);
+    }
+
     fn taken(&self) -> MutexGuard<'_, Taken> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -71,8 +79,10 @@ mod tests {
     fn an_account_belongs_to_the_first_who_asks_and_to_the_hand_before_all() {
         let id = |text: &str| AppId::parse(text).unwrap();
         let (first, second) = (PlatformName::parse("one").unwrap(), PlatformName::parse("two").unwrap());
-        let claims = Claims::new([id("wx00000000000000aa")]);
-        assert_eq!(claims.claim(&id("wx00000000000000aa"), &first), Claim::ByHand);
+        let claims = Claims::default();
+        let listed = id("wx00000000000000aa");
+        assert_eq!(claims.list_by_hand([listed.clone()].into()), std::slice::from_ref(&listed));
+        assert_eq!(claims.claim(&listed, &first), Claim::ByHand);
         let free = id("wx00000000000000bb");
         assert_eq!(claims.claim(&free, &first), Claim::Granted);
         assert_eq!(claims.claim(&free, &first), Claim::Granted);
@@ -81,5 +91,7 @@ mod tests {
         assert_eq!(claims.claim(&free, &second), Claim::Other(first.clone()));
         claims.release(&free, &first);
         assert_eq!(claims.claim(&free, &second), Claim::Granted);
+        assert_eq!(claims.list_by_hand(HashSet::new()), std::slice::from_ref(&listed));
+        assert_eq!(claims.claim(&listed, &first), Claim::Granted);
     }
 }

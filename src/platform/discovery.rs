@@ -2,91 +2,109 @@
 //! or changed. A round that the platform cuts short goes on when it answers again.
 
 use std::collections::{HashSet, VecDeque};
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
 
 use super::answer::{self, Profile};
 use super::call::{ComponentCall, authorizer_appid, own_code};
-use super::claims::{Claim, Claims};
-use super::gate::Tally;
-use super::roster::{Roster, Verdict};
-use super::{NOT_AUTHORIZED, Shared};
+use super::handle::{NOT_AUTHORIZED, Shared};
+use super::members::{Members, Reconfigured};
+use super::refresh::List;
+use super::roster::Seen;
+use super::running::{Common, PlatformParts};
+use crate::clock::WallTime;
 use crate::config::platform::Discovery;
-use crate::config::{AccountName, AppId, PlatformName};
-use crate::poll::change::FleetChange;
-use crate::store::AuthorizerState;
+use crate::config::{AccountName, AppId, Platform, PlatformName};
 use crate::wechat::api::Api;
 use crate::wechat::error::ApiError;
-use crate::wechat::pacer::Pacer;
 
 /// Most profiles asked for at once: enough for half of any sensible rate at usual latencies.
 const MOST_AT_ONCE: usize = 32;
 /// Least time between two tries of a list that failed though the platform may be called.
 const LIST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Discovery at work.
+/// Discovery: at work in [`Rounds::run`], or at rest, when its settings may be changed. Calls that
+/// are under way go on while it rests; their outcome waits.
 #[derive(Debug)]
 pub(super) struct Rounds {
+    common: Arc<Common>,
     shared: Arc<Shared>,
-    claims: Arc<Claims>,
-    changes: mpsc::Sender<FleetChange>,
     lost: mpsc::UnboundedReceiver<AppId>,
-    pacer: Arc<Pacer>,
-    roster: Roster,
+    members: Members,
+    refresh_interval: Duration,
     next_round: Instant,
+    /// The list that is being read, and when that began.
+    reading: JoinSet<(Instant, Result<List, ApiError>)>,
+    /// Whether the list was ever read.
+    has_list: bool,
     /// Whose profile this round has still to ask for.
     queue: VecDeque<AppId>,
-    asking: JoinSet<(AppId, Result<Profile, ApiError>)>,
+    asking: JoinSet<Asked>,
     /// Whose profile is being asked for.
     asked: HashSet<AppId>,
     /// Whether something has changed since the authorizers were counted.
     is_uncounted: bool,
-    /// Accounts that another platform was found to poll.
-    duplicates: HashSet<AppId>,
-    /// Those of them that the log does not know of yet.
-    new_duplicates: Vec<(AppId, PlatformName)>,
+}
+
+/// What asking for a profile came to.
+#[derive(Debug)]
+struct Asked {
+    app_id: AppId,
+    at: WallTime,
+    auth_time: u64,
+    answer: Result<Profile, ApiError>,
+}
+
+/// How long discovery works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Until {
+    /// Until it is told to rest.
+    Told,
+    /// Until the authorizers are counted, or the platform is found parked; all it found is told.
+    Counted,
 }
 
 impl Rounds {
+    /// A discovery that was never at work. `lost` names the accounts that `shared` tells of.
     pub(super) fn new(
+        common: Arc<Common>,
         shared: Arc<Shared>,
-        settings: Discovery,
-        claims: Arc<Claims>,
-        changes: mpsc::Sender<FleetChange>,
         lost: mpsc::UnboundedReceiver<AppId>,
-        requests_per_second: NonZeroU32,
+        platform: &Platform,
+        settings: Discovery,
     ) -> Self {
-        let platform = &shared.caller.platform;
-        let roster = Roster::new(settings, platform.name.clone(), &platform.authorizer_token);
+        let members = Members::new(platform, settings, Arc::clone(&common.claims));
         Self {
+            common,
             shared,
-            claims,
-            changes,
             lost,
-            pacer: Arc::new(Pacer::half(requests_per_second)),
-            roster,
+            members,
+            refresh_interval: platform.refresh_interval,
             next_round: Instant::now(),
+            reading: JoinSet::new(),
+            has_list: false,
             queue: VecDeque::new(),
             asking: JoinSet::new(),
             asked: HashSet::new(),
             is_uncounted: false,
-            duplicates: HashSet::new(),
-            new_duplicates: Vec::new(),
         }
     }
 
-    /// Goes round for as long as it is let.
-    pub(super) async fn run(mut self) {
+    /// Works until it is done, or `rest` is called for, which it does at once. Comes back too when
+    /// one of its calls has panicked.
+    pub(super) async fn run(mut self, until: Until, rest: CancellationToken) -> Self {
+        let mut is_done = false;
         loop {
-            if self.queue.is_empty() && self.asking.is_empty() && self.is_uncounted {
-                self.count();
+            is_done |= self.count();
+            if is_done && until == Until::Counted && !self.members.has_news() {
+                return self;
             }
-            let shared = Arc::clone(&self.shared);
+            let (shared, changes) = (Arc::clone(&self.shared), self.common.parts.changes.clone());
             let gate = &shared.caller.gate;
             let may_ask = !self.queue.is_empty() && self.asking.len() < MOST_AT_ONCE;
             let list_due = async |at| {
@@ -94,71 +112,133 @@ impl Rounds {
                 gate.open().await;
             };
             tokio::select! {
-                Some(app_id) = self.lost.recv() => self.lose(&app_id).await,
-                Some(asked) = self.asking.join_next() => self.take(asked).await,
-                () = list_due(self.next_round) => self.list().await,
+                () = rest.cancelled() => return self,
+                permit = changes.reserve(), if self.members.has_news() => {
+                    let Ok(permit) = permit else {
+                        tracing::debug!(platform = %self.platform(), "nobody takes the fleet's changes any more");
+                        rest.cancelled().await;
+                        return self;
+                    };
+                    self.members.tell(permit);
+                }
+                Some(app_id) = self.lost.recv() => self.lose(&app_id),
+                Some(read) = self.reading.join_next() => match read {
+                    Ok((began, list)) => self.take_list(began, list),
+                    Err(_) => return self,
+                },
+                Some(asked) = self.asking.join_next() => match asked {
+                    Ok(asked) => self.take(asked),
+                    Err(_) => return self,
+                },
+                () = list_due(self.next_round), if self.reading.is_empty() => self.read_list(),
                 () = gate.open(), if may_ask => self.ask(),
+                () = gate.parked(), if until == Until::Counted && !is_done => is_done = true,
             }
         }
     }
 
-    fn platform(&self) -> &PlatformName {
+    /// Goes on with other settings of a platform whose connection is the same. The accounts that
+    /// are left out now: the caller tells that they went.
+    pub(super) fn reconfigure(&mut self, platform: &Platform, settings: Discovery) -> Vec<AccountName> {
+        let Reconfigured { gone, needs_list } =
+            self.members.reconfigure(platform, settings, &self.common.parts.profiles);
+        let now = Instant::now();
+        self.refresh_interval = platform.refresh_interval;
+        self.next_round = if needs_list { now } else { self.next_round.min(now + platform.refresh_interval) };
+        gone
+    }
+
+    /// Goes on with another connection to the same platform: what was asked of the old one is asked
+    /// again of the new one.
+    pub(super) fn reconnect(&mut self, shared: Arc<Shared>) {
+        self.shared = shared;
+        self.reading = JoinSet::new();
+        self.asking = JoinSet::new();
+        self.queue.extend(self.asked.drain());
+        self.next_round = Instant::now();
+    }
+
+    /// The configuration lists other accounts of `changed` than before. Leaves to it those that it
+    /// lists now; of them those that the scheduler polls: the caller tells that they went.
+    pub(super) fn heed_hand(&mut self, changed: &[AppId]) -> Vec<AccountName> {
+        self.queue.extend(changed.iter().cloned());
+        changed.iter().filter_map(|app_id| self.members.yield_to_hand(app_id)).collect()
+    }
+
+    /// Looks at all accounts again, after others may have given theirs up.
+    pub(super) fn judge_all(&mut self) {
+        self.members.judge_all();
+        self.is_uncounted = true;
+    }
+
+    /// Ends for good. All accounts that the scheduler polls: the caller tells that they went.
+    pub(super) fn dissolve(self) -> Vec<AccountName> {
+        self.members.dissolve(&self.common.parts.profiles)
+    }
+
+    /// Which platform this is.
+    pub(super) fn platform(&self) -> &PlatformName {
         &self.shared.caller.platform.name
     }
 
-    /// Begins a round: reads the list, lets go who was missing twice, and queues who is new.
-    async fn list(&mut self) {
-        let began = Instant::now();
-        let interval = self.shared.caller.platform.refresh_interval;
-        let list = match self.shared.authorizers.read(&self.shared.caller).await {
+    /// Begins a round.
+    fn read_list(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        self.reading.spawn(async move {
+            let began = Instant::now();
+            (began, shared.authorizers.read(&shared.caller).await)
+        });
+    }
+
+    fn take_list(&mut self, began: Instant, list: Result<List, ApiError>) {
+        let list = match list {
             Ok(list) => list,
             Err(error) => {
                 tracing::debug!(platform = %self.platform(), %error, "list of authorizers not read");
-                self.next_round = Instant::now() + LIST_PAUSE.min(interval);
+                self.next_round = Instant::now() + LIST_PAUSE.min(self.refresh_interval);
                 return;
             }
         };
-        self.next_round = began + interval;
-        for app_id in self.roster.take_list(&list) {
-            let account = self.roster.forget(&app_id);
-            self.duplicates.remove(&app_id);
-            self.let_go(&app_id, account).await;
-        }
-        let mut due = self.roster.due(began);
-        // Nothing need be known of an account that the operator has listed by hand.
-        due.retain(|app_id| !self.asked.contains(app_id) && !self.claims.is_by_hand(app_id));
-        self.queue = due.into();
-        for app_id in self.roster.app_ids() {
-            self.judge(&app_id).await;
-        }
-        self.is_uncounted = true;
+        self.next_round = began + self.refresh_interval;
+        self.queue = self.members.take_list(&list, self.common.parts.clock.now()).into();
+        (self.has_list, self.is_uncounted) = (true, true);
     }
 
     /// Asks for the next profile.
     fn ask(&mut self) {
-        let Some(app_id) = self.queue.pop_front() else { return };
+        let next = std::iter::from_fn(|| self.queue.pop_front()).find_map(|app_id| {
+            let PlatformParts { profiles, clock, .. } = &self.common.parts;
+            if self.asked.contains(&app_id) {
+                return None;
+            }
+            let auth_time = self.members.ask(&app_id, profiles, clock.now())?;
+            Some((app_id, auth_time))
+        });
+        let Some((app_id, auth_time)) = next else { return };
         self.asked.insert(app_id.clone());
-        let (shared, pacer) = (Arc::clone(&self.shared), Arc::clone(&self.pacer));
+        let (shared, common) = (Arc::clone(&self.shared), Arc::clone(&self.common));
         self.asking.spawn(async move {
-            pacer.slot().await;
+            common.pacer.slot().await;
+            let at = common.parts.clock.now();
             let body = [authorizer_appid(&app_id)].into_iter().collect();
             let call = ComponentCall { api: Api::AuthorizerInfo, body, secrets: &[] };
-            let profile = shared.caller.call(call, |answer| Ok(answer::profile(answer))).await;
-            (app_id, profile)
+            let answer = shared.caller.call(call, |answer| Ok(answer::profile(answer))).await;
+            Asked { app_id, at, auth_time, answer }
         });
     }
 
-    async fn take(&mut self, asked: Result<(AppId, Result<Profile, ApiError>), JoinError>) {
-        let Ok((app_id, profile)) = asked else { return };
+    fn take(&mut self, asked: Asked) {
+        let Asked { app_id, at, auth_time, answer } = asked;
         self.asked.remove(&app_id);
-        match profile {
+        match answer {
             Ok(profile) => {
-                self.roster.see(&app_id, profile, Instant::now());
-                self.judge(&app_id).await;
+                let seen = Seen { profile, at, auth_time };
+                self.common.parts.profiles.keep(self.platform(), &app_id, &seen);
+                self.members.see(&app_id, seen);
                 self.is_uncounted = true;
             }
             Err(error) => match own_code(&error) {
-                Some(NOT_AUTHORIZED) => self.lose(&app_id).await,
+                Some(NOT_AUTHORIZED) => self.lose(&app_id),
                 Some(_) => {
                     let (platform, app_id) = (self.platform(), app_id.as_str());
                     tracing::debug!(%platform, app_id, %error, "no profile of an authorizer");
@@ -169,71 +249,20 @@ impl Rounds {
         }
     }
 
-    /// Lets an account in, or go, by what is known of it now.
-    async fn judge(&mut self, app_id: &AppId) {
-        let nickname = match self.roster.verdict(app_id) {
-            Verdict::Unknown => return,
-            Verdict::Skipped(_) => {
-                let account = self.roster.withdraw(app_id);
-                return self.let_go(app_id, account).await;
-            }
-            Verdict::Polled(nickname) => nickname,
-        };
-        match self.claims.claim(app_id, self.platform()) {
-            Claim::Granted => {}
-            Claim::ByHand => return,
-            Claim::Other(platform) => {
-                if self.duplicates.insert(app_id.clone()) {
-                    self.new_duplicates.push((app_id.clone(), platform));
-                }
-                return;
-            }
-        }
-        if let Some(account) = self.roster.announce(app_id, &nickname) {
-            self.tell(FleetChange::Set(account)).await;
-        }
-    }
-
-    async fn lose(&mut self, app_id: &AppId) {
-        let account = self.roster.lose(app_id);
-        self.let_go(app_id, account).await;
+    fn lose(&mut self, app_id: &AppId) {
+        self.members.lose(app_id);
         self.is_uncounted = true;
     }
 
-    async fn let_go(&self, app_id: &AppId, account: Option<AccountName>) {
-        self.claims.release(app_id, self.platform());
-        if let Some(name) = account {
-            self.tell(FleetChange::Gone(name)).await;
+    /// Shows how many authorizers there are of each kind, if all is known of them that can be.
+    /// Whether it did.
+    fn count(&mut self) -> bool {
+        let is_known = self.has_list && self.queue.is_empty() && self.asking.is_empty();
+        let is_due = is_known && self.is_uncounted;
+        if is_due {
+            self.is_uncounted = false;
+            self.shared.caller.gate.show_authorizers(Some(self.members.count()));
         }
-    }
-
-    async fn tell(&self, change: FleetChange) {
-        if self.changes.send(change).await.is_err() {
-            tracing::debug!(platform = %self.platform(), "nobody takes the changes of the fleet any more");
-        }
-    }
-
-    /// Ends a round: shows how many authorizers there are of each kind.
-    fn count(&mut self) {
-        self.is_uncounted = false;
-        let mut tally = Tally::default();
-        for (app_id, state) in self.roster.states() {
-            let state = if self.claims.is_by_hand(app_id) { Some(AuthorizerState::Duplicate) } else { state };
-            if let Some(state) = state {
-                tally[state as usize] += 1;
-            }
-        }
-        self.shared.caller.gate.show_authorizers(tally);
-        // One line for all of them: there may be thousands.
-        let new = std::mem::take(&mut self.new_duplicates);
-        if let Some((app_id, other)) = new.first() {
-            tracing::warn!(
-                platform = %self.platform(),
-                accounts = new.len(),
-                app_id = app_id.as_str(),
-                %other,
-                "accounts authorised another platform too, which polls them: exclude them here or there"
-            );
-        }
+        is_due
     }
 }

@@ -31,6 +31,8 @@ pub(super) struct Gate {
 struct State {
     park: Park,
     authorizers: Option<Tally>,
+    /// Another gate has taken its place, or the platform is gone: nothing is shown or logged any more.
+    is_retired: bool,
 }
 
 /// The right to make one component call. Given up when it is dropped.
@@ -50,10 +52,15 @@ pub(super) struct Refusal {
 }
 
 impl Gate {
-    /// A gate that shows its platform as never called.
-    pub(super) fn new(name: PlatformName, store: Arc<Store>, clock: Clock) -> Self {
+    /// A gate that shows its platform as never called, with so many authorizers.
+    pub(super) fn new(
+        name: PlatformName,
+        store: Arc<Store>,
+        clock: Clock,
+        authorizers: Option<Tally>,
+    ) -> Self {
         let park = Park::new(name.place());
-        let state = Mutex::new(State { park, authorizers: None });
+        let state = Mutex::new(State { park, authorizers, is_retired: false });
         let gate = Self { name, store, clock, state, ended: watch::Sender::new(()) };
         gate.publish(&gate.state());
         gate
@@ -93,12 +100,29 @@ impl Gate {
         }
     }
 
-    /// Shows how many authorizers there are.
-    pub(super) fn show_authorizers(&self, tally: Tally) {
+    /// Returns when the platform is parked, all attempts of a call being made.
+    pub(super) async fn parked(&self) {
+        let mut ended = self.ended.subscribe();
+        while !matches!(self.state().park.closed(), Some((_, Reason::Parked))) {
+            ended.changed().await.unwrap_or_default();
+        }
+    }
+
+    /// Shows how many authorizers there are; nothing if nobody counts them.
+    pub(super) fn show_authorizers(&self, tally: Option<Tally>) {
         let mut state = self.state();
-        if state.authorizers.replace(tally) != Some(tally) {
+        if state.authorizers != tally {
+            state.authorizers = tally;
             self.publish(&state);
         }
+    }
+
+    /// Shows nothing from now on, whatever becomes of the calls that are under way. The authorizers
+    /// that were shown.
+    pub(super) fn retire(&self) -> Option<Tally> {
+        let mut state = self.state();
+        state.is_retired = true;
+        state.authorizers
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -107,6 +131,9 @@ impl Gate {
 
     /// Under the lock of `state`, so that the newest readings are the last ones.
     fn publish(&self, state: &State) {
+        if state.is_retired {
+            return;
+        }
         self.store.publish_platform(PlatformReadings {
             name: self.name.clone(),
             last_call: state.park.shown().clone(),
@@ -117,6 +144,7 @@ impl Gate {
     fn succeeded(&self, ticket: Ticket) {
         let mut state = self.state();
         match state.park.succeeded(ticket) {
+            _ if state.is_retired => {}
             Change::Works => self.publish(&state),
             Change::Recovered => {
                 self.publish(&state);
@@ -133,8 +161,9 @@ impl Gate {
         if matches!(change, Change::Failing | Change::StillFailing) {
             self.publish(&state);
         }
+        let is_retired = state.is_retired;
         drop(state);
-        if change == Change::Failing {
+        if change == Change::Failing && !is_retired {
             let row = failing.class.row();
             tracing::warn!(
                 platform = %self.name,

@@ -5,10 +5,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::answer::Profile;
 use super::refresh::List;
+use crate::clock::WallTime;
 use crate::config::platform::{AuthorizerToken, Discovery};
 use crate::config::{Account, AccountName, AppId, PlatformName, TokenSource};
 use crate::store::AuthorizerState;
@@ -42,11 +41,13 @@ struct Authorizer {
 }
 
 /// A profile and what it was asked for.
-#[derive(Debug)]
-struct Seen {
-    profile: Profile,
-    at: Instant,
-    auth_time: u64,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub(super) profile: Profile,
+    /// When it was asked for.
+    pub(super) at: WallTime,
+    /// The `auth_time` that the list named then.
+    pub(super) auth_time: u64,
 }
 
 /// What is to be done about one authorizer.
@@ -66,12 +67,37 @@ impl Roster {
         Self { settings, platform, needs_refresh_token, known: HashMap::new() }
     }
 
-    /// Takes over a complete list. The authorizers that were missing often enough are gone from
-    /// then on.
+    /// Goes on with other settings. The authorizers that are left out now are forgotten; their
+    /// profiles, where they are known.
+    pub(super) fn resettle(
+        &mut self,
+        settings: Discovery,
+        tokens: &AuthorizerToken,
+    ) -> Vec<(AppId, Option<Seen>)> {
+        let needed_refresh_token = self.needs_refresh_token;
+        self.needs_refresh_token = *tokens == AuthorizerToken::Fetched;
+        if self.needs_refresh_token && !needed_refresh_token {
+            // Who is polled has had no grant so far that could have brought one.
+            let without = self.known.values_mut().filter(|authorizer| !authorizer.has_refresh_token);
+            without.for_each(|authorizer| authorizer.account = None);
+        }
+        self.settings = settings;
+        let left_out = self.known.extract_if(|app_id, _| !wants(&self.settings, app_id));
+        left_out.map(|(app_id, authorizer)| (app_id, authorizer.seen)).collect()
+    }
+
+    /// Whether with `settings` authorizers may be wanted that are left out so far.
+    pub(super) fn is_narrower_than(&self, settings: &Discovery) -> bool {
+        let before = &self.settings;
+        let names_no_more = settings.include.is_empty() && !before.include.is_empty();
+        let mut named_otherwise = settings.include.iter().chain(&before.exclude);
+        names_no_more || named_otherwise.any(|app_id| wants(settings, app_id) && !wants(before, app_id))
+    }
+
+    /// Takes over a complete list. The authorizers that were missing often enough are forgotten.
     pub(super) fn take_list(&mut self, list: &List) -> Vec<AppId> {
         let Self { settings, known, .. } = self;
-        let included = |app_id: &AppId| settings.include.is_empty() || settings.include.contains(app_id);
-        let wanted = list.iter().filter(|(id, _)| included(id) && !settings.exclude.contains(*id));
+        let wanted = list.iter().filter(|(app_id, _)| wants(settings, app_id));
         for authorizer in known.values_mut() {
             authorizer.missed += 1;
         }
@@ -84,21 +110,15 @@ impl Roster {
                 authorizer.lost_at = None;
             }
         }
-        let gone = known.iter().filter(|(_, authorizer)| authorizer.missed >= MISSES);
-        gone.map(|(app_id, _)| app_id.clone()).collect()
+        known.extract_if(|_, authorizer| authorizer.missed >= MISSES).map(|(app_id, _)| app_id).collect()
     }
 
-    /// Forgets an authorizer; the account it was polled as, if it was.
-    pub(super) fn forget(&mut self, app_id: &AppId) -> Option<AccountName> {
-        self.known.remove(app_id)?.account.map(|account| account.name.clone())
-    }
-
-    /// `app_id` was found not to be authorised: it is left alone until it is authorised anew. The
-    /// account it was polled as, if it was.
-    pub(super) fn lose(&mut self, app_id: &AppId) -> Option<AccountName> {
-        let authorizer = self.known.get_mut(app_id)?;
-        authorizer.lost_at = Some(authorizer.auth_time);
-        authorizer.account.take().map(|account| account.name.clone())
+    /// `app_id` was found not to be authorised: it is left alone until it is authorised anew.
+    pub(super) fn lose(&mut self, app_id: &AppId) {
+        if let Some(authorizer) = self.known.get_mut(app_id) {
+            authorizer.lost_at = Some(authorizer.auth_time);
+            authorizer.account = None;
+        }
     }
 
     /// All authorizers.
@@ -107,16 +127,27 @@ impl Roster {
     }
 
     /// The listed authorizers whose profile is to be asked for.
-    pub(super) fn due(&self, now: Instant) -> Vec<AppId> {
-        let due = self.known.iter().filter(|(_, authorizer)| authorizer.is_due(now));
-        due.map(|(app_id, _)| app_id.clone()).collect()
+    pub(super) fn due(&mut self, now: WallTime) -> Vec<AppId> {
+        let known = self.known.iter_mut();
+        known.filter_map(|(app_id, authorizer)| authorizer.is_due(now).then(|| app_id.clone())).collect()
     }
 
-    /// A profile was asked for at `now`.
-    pub(super) fn see(&mut self, app_id: &AppId, profile: Profile, now: Instant) {
+    /// When `app_id` was authorised last, as the list says, if its profile is to be asked for.
+    pub(super) fn due_since(&mut self, app_id: &AppId, now: WallTime) -> Option<u64> {
+        let authorizer = self.known.get_mut(app_id)?;
+        authorizer.is_due(now).then_some(authorizer.auth_time)
+    }
+
+    /// A profile came.
+    pub(super) fn see(&mut self, app_id: &AppId, seen: Seen) {
         if let Some(authorizer) = self.known.get_mut(app_id) {
-            authorizer.seen = Some(Seen { profile, at: now, auth_time: authorizer.auth_time });
+            authorizer.seen = Some(seen);
         }
+    }
+
+    /// All profiles.
+    pub(super) fn into_seen(self) -> impl Iterator<Item = (AppId, Seen)> {
+        self.known.into_iter().filter_map(|(app_id, authorizer)| Some((app_id, authorizer.seen?)))
     }
 
     /// What is to be done about `app_id`.
@@ -157,41 +188,53 @@ impl Roster {
     /// Polls `app_id` from now on. Its account, if it is new or another one than before; nothing
     /// too for an app id that is no account name, of which there is none.
     pub(super) fn announce(&mut self, app_id: &AppId, nickname: &str) -> Option<Arc<Account>> {
-        let authorizer = self.known.get_mut(app_id)?;
-        if authorizer.account.as_ref().is_some_and(|known| *known.display_name == *nickname) {
+        let Self { settings, platform, known, .. } = self;
+        let authorizer = known.get_mut(app_id)?;
+        let account = account(settings, platform, app_id, nickname)?;
+        if authorizer.account.as_deref() == Some(&account) {
             return None;
         }
-        let Discovery {
-            include: _,
-            exclude: _,
-            info_labels,
-            interval,
-            hold,
-            collect,
-            limits,
-            budget,
-            endpoint,
-        } = &self.settings;
-        let account = Arc::new(Account {
-            name: AccountName::parse(app_id.as_str())?,
-            app_id: app_id.clone(),
-            display_name: nickname.into(),
-            info_labels: info_labels.clone(),
-            interval: *interval,
-            collect: *collect,
-            hold: *hold,
-            limits: *limits,
-            budget: *budget,
-            endpoint: Arc::clone(endpoint),
-            token: TokenSource::Authorizer { platform: self.platform.clone(), refresh_token: None },
-        });
+        let account = Arc::new(account);
         authorizer.account = Some(Arc::clone(&account));
         Some(account)
     }
 
-    /// Polls `app_id` no more. The account it was polled as, if it was.
-    pub(super) fn withdraw(&mut self, app_id: &AppId) -> Option<AccountName> {
-        self.known.get_mut(app_id)?.account.take().map(|account| account.name.clone())
+    /// Polls `app_id` no more.
+    pub(super) fn withdraw(&mut self, app_id: &AppId) {
+        if let Some(authorizer) = self.known.get_mut(app_id) {
+            authorizer.account = None;
+        }
+    }
+}
+
+fn wants(settings: &Discovery, app_id: &AppId) -> bool {
+    (settings.include.is_empty() || settings.include.contains(app_id)) && !settings.exclude.contains(app_id)
+}
+
+fn account(settings: &Discovery, platform: &PlatformName, app_id: &AppId, nickname: &str) -> Option<Account> {
+    let Discovery { include: _, exclude: _, info_labels, interval, hold, collect, limits, budget, endpoint } =
+        settings;
+    Some(Account {
+        name: AccountName::parse(app_id.as_str())?,
+        app_id: app_id.clone(),
+        display_name: nickname.into(),
+        info_labels: info_labels.clone(),
+        interval: *interval,
+        collect: *collect,
+        hold: *hold,
+        limits: *limits,
+        budget: *budget,
+        endpoint: Arc::clone(endpoint),
+        token: TokenSource::Authorizer { platform: platform.clone(), refresh_token: None },
+    })
+}
+
+impl Seen {
+    /// Whether it says at `now` what was asked of an authorizer with this `auth_time`.
+    pub(super) fn is_good(&mut self, auth_time: u64, now: WallTime) -> bool {
+        // The clock may have been set back: a profile must not live longer for that.
+        self.at = self.at.min(now);
+        self.auth_time == auth_time && now.since(self.at) < PROFILE_LIFE
     }
 }
 
@@ -200,12 +243,9 @@ impl Authorizer {
         Self { auth_time, has_refresh_token: false, missed: 0, seen: None, lost_at: None, account: None }
     }
 
-    fn is_due(&self, now: Instant) -> bool {
-        let is_stale = match &self.seen {
-            None => true,
-            Some(seen) => seen.auth_time != self.auth_time || now - seen.at >= PROFILE_LIFE,
-        };
-        self.missed == 0 && self.lost_at.is_none() && is_stale
+    fn is_due(&mut self, now: WallTime) -> bool {
+        let is_seen = self.seen.as_mut().is_some_and(|seen| seen.is_good(self.auth_time, now));
+        self.missed == 0 && self.lost_at.is_none() && !is_seen
     }
 }
 

@@ -138,9 +138,10 @@ fn from_source(account: &Account, failure: Failure) -> ApiError {
     ApiError { step: Step::Source(account.token.label()), failure }
 }
 
-/// The configuration does not let an account name a platform that is not there.
+/// A reload took the platform away, and the account goes with it in a moment: the configuration
+/// does not let an account name a platform that is not there.
 fn unknown(platform: &PlatformName) -> ApiError {
-    tracing::error!(%platform, "no such platform");
+    tracing::debug!(%platform, "no such platform any more");
     let failing = Failing { class: ErrorClass::Other, errcode: None, seen_ip: None, source: None };
     ApiError { step: Step::Platform, failure: Failure::Parked(failing) }
 }

@@ -1,6 +1,5 @@
 //! What the tests share: accounts against a mock server, polls by hand.
 
-use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -87,7 +86,7 @@ impl Poller {
         let upstream = Upstream {
             client,
             reader: Arc::new(Reader::new(api.connect_timeout, Clock::System)),
-            platforms: HashMap::new(),
+            platforms: Arc::default(),
             started: Instant::now(),
         };
         Self { upstream, account, token: Some(TokenState::default()) }

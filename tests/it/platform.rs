@@ -1,6 +1,9 @@
 //! Third-party platforms over the wire: their tokens, and what a failure costs.
 
 mod discovery;
+mod once;
+mod reload;
+mod restart;
 mod running;
 mod world;
 
@@ -20,7 +23,7 @@ const NOT_REGISTERED: &str = "access clientip is not registered hint: [x] reques
 #[tokio::test]
 async fn a_token_comes_by_way_of_ticket_and_component_token() {
     let api = Api::start(3).await;
-    let running = Setting::new(&api).with_ticket().start();
+    let running = Setting::new(&api).with_ticket().start().await;
     assert_eq!(running.shown().last_call, LastPoll::Pending);
     for n in [0, 1, 2, 0] {
         let grant = running.ask(n).await.unwrap();
@@ -46,7 +49,7 @@ async fn a_token_comes_by_way_of_ticket_and_component_token() {
 #[tokio::test]
 async fn accounts_that_ask_together_share_one_component_token_and_one_list() {
     let api = Api::start(50).await;
-    let running = Setting::new(&api).with_ticket().start();
+    let running = Setting::new(&api).with_ticket().start().await;
     assert!(running.ask_all(50, None).await.iter().all(Result::is_ok));
     assert_eq!((api.count(TOKEN), api.count(LIST), api.count(GRANT)), (1, 1, 50));
 }
@@ -55,7 +58,7 @@ async fn accounts_that_ask_together_share_one_component_token_and_one_list() {
 async fn a_returned_refresh_token_is_kept() {
     let api = Api::start(1).await;
     api.world().rotates = true;
-    let running = Setting::new(&api).start();
+    let running = Setting::new(&api).start().await;
     for _ in 0..3 {
         let granted = running.ask_all(1, Some("refreshtoken@@@0")).await;
         assert!(granted.iter().all(Result::is_ok));
@@ -66,7 +69,7 @@ async fn a_returned_refresh_token_is_kept() {
 #[tokio::test]
 async fn refused_refresh_tokens_are_healed_by_one_reading_of_the_list() {
     let api = Api::start(20).await;
-    let running = Setting::new(&api).start();
+    let running = Setting::new(&api).start().await;
     let granted = running.ask_all(20, Some("refreshtoken@@@of-last-year")).await;
     assert!(granted.iter().all(Result::is_ok), "{granted:?}");
     assert_eq!((api.count(GRANT), api.count(LIST)), (40, 1));
@@ -76,7 +79,7 @@ async fn refused_refresh_tokens_are_healed_by_one_reading_of_the_list() {
 #[tokio::test]
 async fn a_refresh_token_that_stays_refused_costs_two_calls_and_one_list() {
     let api = Api::start(1).await;
-    let running = Setting::new(&api).start();
+    let running = Setting::new(&api).start().await;
     running.ask(0).await.unwrap();
     api.plan(GRANT, (0..9).map(|_| error(61023, "invalid refresh_token")));
     let lists = api.count(LIST);
@@ -92,7 +95,7 @@ async fn a_refresh_token_that_stays_refused_costs_two_calls_and_one_list() {
 async fn an_account_that_is_not_authorised_fails_alone() {
     let api = Api::start(2).await;
     api.world().denied.insert(app_id(0));
-    let running = Setting::new(&api).start();
+    let running = Setting::new(&api).start().await;
     let granted = running.ask_all(1, Some("refreshtoken@@@0")).await;
     let failure = granted.into_iter().next().unwrap().unwrap_err();
     assert_eq!(refused(&failure), ("authorization", Some(61003)));
@@ -109,7 +112,7 @@ async fn an_account_that_is_not_authorised_fails_alone() {
 #[tokio::test]
 async fn a_frozen_account_or_a_wrong_app_id_does_not_park_the_platform() {
     let api = Api::start(2).await;
-    let running = Setting::new(&api).start();
+    let running = Setting::new(&api).start().await;
     running.ask(1).await.unwrap();
     for (code, class) in [(50002, "account"), (40013, "other"), (61007, "permission")] {
         api.plan(GRANT, [error(code, "refused")]);
@@ -122,7 +125,7 @@ async fn a_frozen_account_or_a_wrong_app_id_does_not_park_the_platform() {
 #[tokio::test]
 async fn a_refused_address_parks_the_platform_at_the_cost_of_one_call() {
     let api = Api::start(50).await;
-    let running = Setting::new(&api).start();
+    let running = Setting::new(&api).start().await;
     api.plan(GRANT, (0..99).map(|_| error(61004, NOT_REGISTERED)));
     for _ in 0..2 {
         for failure in running.ask_all(50, Some("refreshtoken@@@x")).await {
@@ -138,7 +141,7 @@ async fn a_refused_address_parks_the_platform_at_the_cost_of_one_call() {
 #[tokio::test]
 async fn a_component_token_that_cannot_be_had_parks_the_platform_too() {
     let api = Api::start(50).await;
-    let running = Setting::new(&api).with_ticket().start();
+    let running = Setting::new(&api).with_ticket().start().await;
     api.plan(TOKEN, (0..99).map(|_| error(61004, NOT_REGISTERED)));
     assert!(running.ask_all(50, None).await.iter().all(Result::is_err));
     assert_eq!((api.world().calls.len(), running.failing()), (1, Some(("ip", Some(61004)))));
@@ -149,17 +152,17 @@ async fn a_missing_ticket_is_waited_for_and_a_missing_token_file_is_named() {
     let api = Api::start(1).await;
     let setting = Setting::new(&api).with_ticket();
     std::fs::remove_file(setting.dir.path().join("ticket")).unwrap();
-    let running = setting.start();
+    let running = setting.start().await;
     assert_eq!(refused(&running.ask(0).await.unwrap_err()), ("ticket", None));
     assert_eq!(running.failing(), Some(("ticket", None)));
 
     std::fs::write(setting.dir.path().join("ticket"), "ticket@@@of-yesterday").unwrap();
-    let running = setting.start();
+    let running = setting.start().await;
     assert_eq!(refused(&running.ask(0).await.unwrap_err()), ("ticket", Some(61006)));
 
     let setting = Setting::new(&api);
     std::fs::remove_file(setting.dir.path().join("component")).unwrap();
-    let running = setting.start();
+    let running = setting.start().await;
     let failure = running.ask(0).await.unwrap_err();
     assert_eq!((failure.step, failure.token_source()), (Step::Platform, Some("file")));
     assert_eq!(api.count(GRANT), 0);
@@ -170,7 +173,7 @@ async fn a_refused_component_token_is_read_again_and_the_call_repeated_once() {
     let api = Api::start(1).await;
     let setting = Setting::new(&api);
     api.world().token_file = Some(setting.dir.path().join("component"));
-    let running = setting.start();
+    let running = setting.start().await;
     running.ask(0).await.unwrap();
     api.world().component_token = "component-of-its-owner".into();
     running.ask(0).await.unwrap();
@@ -187,7 +190,7 @@ async fn a_refused_component_token_is_read_again_and_the_call_repeated_once() {
 #[tokio::test]
 async fn a_refused_component_token_is_fetched_anew_once_in_five_minutes() {
     let api = Api::start(20).await;
-    let running = Setting::new(&api).with_ticket().start();
+    let running = Setting::new(&api).with_ticket().start().await;
     running.ask(0).await.unwrap();
     api.world().component_token = "somebody-else-fetched-one".into();
     let granted = running.ask_all(20, None).await;
@@ -202,7 +205,7 @@ async fn a_refused_component_token_is_fetched_anew_once_in_five_minutes() {
 #[tokio::test]
 async fn a_passing_fault_is_tried_again_within_seconds_and_parks_nobody() {
     let api = Api::start(1).await;
-    let running = Setting::new(&api).start();
+    let running = Setting::new(&api).start().await;
     running.ask(0).await.unwrap();
     api.plan(GRANT, [ResponseTemplate::new(503)]);
     for _ in 0..2 {
@@ -222,9 +225,9 @@ async fn a_passing_fault_is_tried_again_within_seconds_and_parks_nobody() {
 #[tokio::test]
 async fn tokens_of_another_store_are_read_without_a_call_until_discovery_fails() {
     let api = Api::start(1).await;
-    let setting = Setting::new(&api).with_token_files();
+    let setting = Setting::new(&api).with_authorizer_files();
     std::fs::write(setting.dir.path().join(app_id(0)), "kept-elsewhere").unwrap();
-    let running = setting.start();
+    let running = setting.start().await;
     let grant = running.ask(0).await.unwrap();
     assert!(!grant.is_fetched && grant.good_until.is_none());
     let missing = running.ask(1).await.unwrap_err();
@@ -232,7 +235,7 @@ async fn tokens_of_another_store_are_read_without_a_call_until_discovery_fails()
     assert!(api.world().calls.is_empty() && running.shown().last_call == LastPoll::Pending);
 
     api.plan(LIST, [error(61004, NOT_REGISTERED)]);
-    let running = setting.with_discovery(Duration::from_secs(3_600)).start();
+    let running = setting.with_discovery(Duration::from_secs(3_600)).start().await;
     eventually("park", || running.failing() == Some(("ip", Some(61004)))).await;
     assert_eq!(running.ask(0).await.unwrap_err().step, Step::Platform);
 }
@@ -240,7 +243,7 @@ async fn tokens_of_another_store_are_read_without_a_call_until_discovery_fails()
 #[tokio::test]
 async fn an_account_authorised_anew_is_found_by_its_new_refresh_token() {
     let api = Api::start(1).await;
-    let running = Setting::new(&api).start();
+    let running = Setting::new(&api).start().await;
     running.ask(0).await.unwrap();
     let (id, mut renewed) = official(0);
     (renewed.refresh_token, renewed.auth_time) = ("refreshtoken@@@renewed".into(), 1_800_000_000);

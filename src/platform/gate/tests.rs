@@ -24,7 +24,7 @@ impl Platform {
     fn new() -> Arc<Self> {
         let store = Arc::new(Store::default());
         let clock = Clock::Anchored { wall: EVENING, since: Instant::now() };
-        let gate = Gate::new(PlatformName::parse("agency").unwrap(), Arc::clone(&store), clock);
+        let gate = Gate::new(PlatformName::parse("agency").unwrap(), Arc::clone(&store), clock, None);
         Arc::new(Self { gate, store, calls: AtomicU64::new(0) })
     }
 

@@ -1,20 +1,19 @@
 //! Accounts that a platform's discovery finds, renames and loses.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use wechat_material_exporter::config::{AppId, PlatformName};
-use wechat_material_exporter::platform::Claims;
+use wechat_material_exporter::config::AppId;
 use wiremock::ResponseTemplate;
 
-use super::running::{Setting, eventually, id, refused};
-use super::world::{Api, GRANT, LIST, PROFILE, app_id, error, official};
+use super::running::{Setting, eventually, id, refused, within};
+use super::world::{Api, GRANT, LIST, OTHER_COMPONENT, PROFILE, app_id, error, official};
 
-const ONCE: Duration = Duration::from_secs(3_600);
-const OFTEN: Duration = Duration::from_millis(50);
+pub(super) const ONCE: Duration = Duration::from_secs(3_600);
+pub(super) const OFTEN: Duration = Duration::from_millis(50);
 
-fn named(calls: &[Value]) -> Vec<String> {
+/// The accounts that `calls` are about.
+pub(super) fn named(calls: &[Value]) -> Vec<String> {
     let mut names: Vec<_> =
         calls.iter().map(|body| body["authorizer_appid"].as_str().unwrap().to_owned()).collect();
     names.sort_unstable();
@@ -24,14 +23,14 @@ fn named(calls: &[Value]) -> Vec<String> {
 #[tokio::test]
 async fn a_long_list_is_read_page_by_page_and_each_profile_once() {
     let api = Api::start(1_100).await;
-    let mut running = Setting::new(&api).with_discovery(ONCE).start();
+    let mut running = Setting::new(&api).with_discovery(ONCE).start().await;
     running.follow("all accounts", |running| running.fleet.len() == 1_100).await;
     running.counted([1_100, 0, 0, 0, 0]).await;
     let offsets: Vec<_> = api.calls(LIST).iter().map(|body| body["offset"].as_u64().unwrap()).collect();
     assert_eq!(offsets, [0, 500, 1_000]);
     let expected: Vec<_> = (0..1_100).map(app_id).collect();
     assert_eq!(named(&api.calls(PROFILE)), expected);
-    assert_eq!(running.fleet[&app_id(7)], "account 7");
+    assert_eq!(running.nickname(7), "account 7");
     // The list's refresh tokens are at hand.
     running.ask(1_099).await.unwrap();
     assert_eq!((api.count(LIST), api.count(GRANT)), (3, 1));
@@ -49,8 +48,7 @@ async fn who_cannot_be_polled_is_counted() {
         incomplete.refresh_token.clear();
         world.authorizers.extend([(app_id(0), mini), (app_id(1), denied), (app_id(2), incomplete)]);
     }
-    let claims = Arc::new(Claims::new([id(3)]));
-    let mut running = Setting::new(&api).with_discovery(ONCE).start_with(claims);
+    let mut running = Setting::new(&api).with_discovery(ONCE).start_with(Vec::new(), &[3]).await;
     running.follow("two accounts", |running| running.fleet.len() == 2).await;
     running.counted([2, 1, 1, 1, 1]).await;
     assert_eq!(running.fleet.keys().cloned().collect::<Vec<_>>(), [app_id(4), app_id(5)]);
@@ -60,25 +58,25 @@ async fn who_cannot_be_polled_is_counted() {
 #[tokio::test]
 async fn an_account_on_two_platforms_belongs_to_one_until_that_lets_it_go() {
     let (first_api, second_api) = (Api::start(2).await, Api::start(3).await);
-    let claims = Arc::new(Claims::default());
-    let setting = Setting::new(&first_api).with_discovery(OFTEN);
-    let mut first = setting.start_with(Arc::clone(&claims));
-    first.follow("both accounts", |running| running.fleet.len() == 2).await;
-    let mut setting = Setting::new(&second_api).with_discovery(OFTEN);
-    setting.platform.name = PlatformName::parse("other").unwrap();
-    let mut second = setting.start_with(claims);
-    second.follow("the third account", |running| running.fleet.len() == 1).await;
-    second.counted([1, 0, 0, 0, 2]).await;
+    let first = Setting::new(&first_api).with_discovery(OFTEN);
+    let second = Setting::new(&second_api).of_component("other", OTHER_COMPONENT).with_discovery(OFTEN);
+    second_api.world().component = OTHER_COMPONENT.into();
+    let mut running = first.start().await;
+    running.follow("both accounts", |running| running.fleet.len() == 2).await;
+    assert!(running.reload(&[&first, &second], &[]).await.is_empty());
+    running.follow("the third account", |running| running.platform_of(2) == Some("other")).await;
+    running.counted_of("other", [1, 0, 0, 0, 2]).await;
+    assert_eq!((running.platform_of(0), running.platform_of(1)), (Some("agency"), Some("agency")));
     first_api.world().authorizers.remove(&app_id(0));
-    first.follow("its end", |running| running.gone.len() == 1).await;
-    second.follow("the first account", |running| running.fleet.contains_key(&app_id(0))).await;
-    second.counted([2, 0, 0, 0, 1]).await;
+    running.follow("another hand", |running| running.platform_of(0) == Some("other")).await;
+    assert_eq!(running.gone, [app_id(0)]);
+    running.counted_of("other", [2, 0, 0, 0, 1]).await;
 }
 
 #[tokio::test]
 async fn accounts_come_go_and_change_their_names_between_rounds() {
     let api = Api::start(2).await;
-    let mut running = Setting::new(&api).with_discovery(OFTEN).start();
+    let mut running = Setting::new(&api).with_discovery(OFTEN).start().await;
     running.follow("two accounts", |running| running.fleet.len() == 2).await;
     let (new_id, new) = official(2);
     api.world().authorizers.insert(new_id, new);
@@ -88,7 +86,7 @@ async fn accounts_come_go_and_change_their_names_between_rounds() {
         let renamed = world.authorizers.get_mut(&app_id(1)).unwrap();
         (renamed.nickname, renamed.auth_time) = ("renamed".into(), 1_800_000_000);
     }
-    running.follow("a new name", |running| running.fleet[&app_id(1)] == "renamed").await;
+    running.follow("a new name", |running| running.nickname(1) == "renamed").await;
     let whole_lists = {
         let mut world = api.world();
         world.authorizers.remove(&app_id(0));
@@ -103,7 +101,7 @@ async fn accounts_come_go_and_change_their_names_between_rounds() {
 #[tokio::test]
 async fn an_incomplete_round_removes_nobody() {
     let api = Api::start(501).await;
-    let mut running = Setting::new(&api).with_discovery(OFTEN).start();
+    let mut running = Setting::new(&api).with_discovery(OFTEN).start().await;
     running.follow("all accounts", |running| running.fleet.len() == 501).await;
     let whole_lists = {
         let mut world = api.world();
@@ -124,7 +122,7 @@ async fn an_incomplete_round_removes_nobody() {
 #[tokio::test]
 async fn an_account_that_is_denied_goes_at_once_and_comes_back_with_a_new_authorisation() {
     let api = Api::start(2).await;
-    let mut running = Setting::new(&api).with_discovery(OFTEN).start();
+    let mut running = Setting::new(&api).with_discovery(OFTEN).start().await;
     running.follow("two accounts", |running| running.fleet.len() == 2).await;
     api.world().denied.insert(app_id(0));
     let failure = running.ask(0).await.unwrap_err();
@@ -143,7 +141,7 @@ async fn an_account_that_is_denied_goes_at_once_and_comes_back_with_a_new_author
 async fn one_authorizer_without_a_profile_does_not_stop_the_round() {
     let api = Api::start(5).await;
     api.plan(PROFILE, [error(50002, "user limited"), error(61003, "not authorized")]);
-    let mut running = Setting::new(&api).with_discovery(ONCE).start();
+    let mut running = Setting::new(&api).with_discovery(ONCE).start().await;
     running.follow("three accounts", |running| running.fleet.len() == 3).await;
     running.counted([3, 0, 0, 0, 0]).await;
     assert_eq!((api.count(PROFILE), running.failing()), (5, None));
@@ -153,10 +151,10 @@ async fn one_authorizer_without_a_profile_does_not_stop_the_round() {
 async fn include_and_exclude_choose_among_the_authorizers() {
     let api = Api::start(4).await;
     let mut setting = Setting::new(&api).with_discovery(ONCE);
-    let discovery = setting.platform.discovery.as_mut().unwrap();
+    let discovery = setting.discovery();
     let ids = |numbers: [u64; 2]| numbers.map(|n| AppId::parse(&app_id(n)).unwrap()).into();
     (discovery.include, discovery.exclude) = (ids([1, 2]), ids([2, 3]));
-    let mut running = setting.start();
+    let mut running = setting.start().await;
     running.follow("one account", |running| running.fleet.contains_key(&app_id(1))).await;
     running.counted([1, 0, 0, 0, 0]).await;
     assert_eq!(named(&api.calls(PROFILE)), [app_id(1)]);
@@ -165,12 +163,12 @@ async fn include_and_exclude_choose_among_the_authorizers() {
 #[tokio::test]
 async fn a_stop_ends_discovery_and_lets_the_last_polls_have_their_tokens() {
     let api = Api::start(40).await;
-    let mut with = Setting::new(&api).with_ticket().with_discovery(OFTEN).start();
-    let mut without = Setting::new(&api).start();
-    with.follow("some accounts", |running| running.fleet.len() > 3).await;
-    for running in [&mut with, &mut without] {
-        running.stop.cancel();
-        running.discovery.join_next().await.unwrap().unwrap();
-    }
-    assert!(with.ask(0).await.is_ok());
+    let mut running = Setting::new(&api).with_ticket().with_discovery(OFTEN).start().await;
+    running.follow("some accounts", |running| running.fleet.len() > 3).await;
+    let handle = running.handle();
+    within("stop", running.platforms.stop()).await.unwrap();
+    assert!(handle.authorizer_token(&id(0), None).await.is_ok());
+    let lists = api.count(LIST);
+    while running.changes.recv().await.is_some() {}
+    assert_eq!(api.count(LIST), lists, "no round begins");
 }

@@ -11,6 +11,7 @@ use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 use crate::harness::api_server;
 
 pub(crate) const COMPONENT: &str = "wxcomponent00000";
+pub(crate) const OTHER_COMPONENT: &str = "wxcomponent00001";
 pub(crate) const COMPONENT_SECRET: &str = "component-secret-canary";
 pub(crate) const TICKET: &str = "ticket@@@canary";
 
@@ -33,6 +34,8 @@ pub(crate) struct Authorizer {
 #[derive(Default)]
 pub(crate) struct World {
     pub(crate) authorizers: BTreeMap<String, Authorizer>,
+    /// The platform's app id.
+    pub(crate) component: String,
     /// Authorizers that the list names and every other call denies.
     pub(crate) denied: BTreeSet<String>,
     /// The component token that is accepted.
@@ -78,7 +81,12 @@ impl Api {
     /// With the authorizers 0 to `count`.
     pub(crate) async fn start(count: u64) -> Self {
         let authorizers = (0..count).map(official).collect();
-        let world = World { authorizers, component_token: "component-0".into(), ..World::default() };
+        let world = World {
+            authorizers,
+            component: COMPONENT.into(),
+            component_token: "component-0".into(),
+            ..World::default()
+        };
         let world = Arc::new(Mutex::new(world));
         let server = api_server().await;
         let behind = Arc::clone(&world);
@@ -114,7 +122,7 @@ impl World {
         if let Some(planned) = self.planned.get_mut(api.as_str()).filter(|planned| !planned.is_empty()) {
             return planned.remove(0);
         }
-        if body["component_appid"] != COMPONENT {
+        if body["component_appid"] != self.component.as_str() {
             return error(40013, "invalid appid");
         }
         if api == TOKEN {
