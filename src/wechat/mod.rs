@@ -8,4 +8,5 @@ pub mod client;
 pub mod collect;
 pub mod error;
 mod hosts;
+pub(crate) mod offset;
 pub(crate) mod pacer;
