@@ -150,7 +150,7 @@ impl<'a> Check<'a> {
         });
         let result = tokio::select! {
             result = checked => result,
-            Err(error) = progress.show(&done), if extent == Extent::Trouble => Err(error.into()),
+            Ok(never) = progress.show(&done), if extent == Extent::Trouble => match never {},
         };
         progress.hide()?;
         result

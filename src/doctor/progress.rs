@@ -1,6 +1,7 @@
 //! How far a long check has come, on stderr: in place on a terminal, a line now and then elsewhere.
 
 use std::cell::Cell;
+use std::convert::Infallible;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -44,8 +45,8 @@ impl<W> Progress<W>
 where
     for<'w> &'w W: Write,
 {
-    /// Shows how many are `done`, again and again; never ends by itself. Ends when stderr is closed.
-    pub(super) async fn show(&self, done: &Done) -> io::Result<()> {
+    /// Shows how many are `done`, again and again, until it cannot be written any more.
+    pub(super) async fn show(&self, done: &Done) -> io::Result<Infallible> {
         let every = if self.is_terminal { Duration::from_millis(200) } else { Duration::from_secs(10) };
         let mut ticks = interval_at(Instant::now() + every, every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
