@@ -65,3 +65,19 @@ async fn behind_a_proxy_only_the_proxy_is_reached() {
     assert!(said.step("tcp").starts_with("failed"), "{}", said.out);
     assert!(!said.out.contains("canary"), "{}", said.out);
 }
+
+#[tokio::test]
+async fn a_fallback_that_cannot_be_reached_is_a_warning() {
+    let server = api_server().await;
+    well(&server).await;
+    let token = "token: {app_secret: 0123456789abcdef}";
+    let yaml = format!(
+        "api: {{base_url: '{}', fallback_base_url: 'http://127.0.0.1:1'}}\naccounts:\n  a: {{app_id: wx0000000001, {token}}}\n",
+        server.uri()
+    );
+    let said = doctor(&yaml, &[]).await;
+    assert_eq!(said.code, Some(0), "{}", said.out);
+    let (_, fallback) = said.out.split_once("\nhttp://127.0.0.1:1 (the fallback)\n").expect("it is checked");
+    assert!(fallback.contains("\n  tcp          warning  127.0.0.1:1: "), "{}", said.out);
+    assert!(said.out.ends_with("\n1 account: 1 fine\n"), "{}", said.out);
+}
