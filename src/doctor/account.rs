@@ -17,7 +17,7 @@ use crate::wechat::class::{Bilingual, ErrorClass};
 use crate::wechat::collect::{ApiQuota, Collected, Collector, collect};
 use crate::wechat::error::ApiError;
 
-/// The oldest errors of a cloud's sidecar pass with time; a person asks when that time is over.
+/// How long the container is taken to be up: a person asks when its start is over, and what fails then stays.
 const LONG_UP: Duration = Duration::MAX;
 const SPARE_THE_QUOTA: Bilingual = Bilingual {
     en: "Find the program that uses this account's quota, or lengthen poll.interval: when nothing is left, calls fail \
