@@ -14,8 +14,6 @@ use crate::web::telemetry_path::TelemetryPath;
 const DEFAULT_LISTEN: &str = ":19870";
 /// The demo shows itself to this machine only.
 pub const DEMO_LISTEN: &str = "127.0.0.1:19870";
-/// Flags that speak of the real fleet and mean nothing to the simulator.
-const SERVE_ONLY: [&str; 4] = ["config_file", "config_check", "once", "state_file"];
 
 /// Prometheus exporter for the permanent material counts of WeChat Official Accounts.
 ///
@@ -39,6 +37,36 @@ pub enum Command {
     Demo,
     /// Run the simulator of the WeChat API alone
     Simulate(Simulate),
+    /// Check configuration, network and accounts step by step, and say what to do about each trouble
+    ///
+    /// Calls each API at most once for each account, and changes no state. Tokens that another
+    /// program may hold are not fetched: such accounts are skipped. More than 20 accounts are
+    /// announced with the number of calls before the first one, and only those in trouble are
+    /// told in detail. Exits 1 when a step failed.
+    Doctor(Doctor),
+}
+
+impl Command {
+    /// The flags that mean nothing to it.
+    fn meaningless(&self) -> &'static [&'static str] {
+        match self {
+            Self::Demo | Self::Simulate(_) => &["config_file", "config_check", "once", "state_file"],
+            Self::Doctor(_) => {
+                &["config_check", "once", "state_file", "listen", "telemetry_path", "enable_lifecycle"]
+            }
+        }
+    }
+}
+
+/// What the doctor looks at.
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Accounts to check, by name; without any, all that the configuration lists
+    #[arg(value_name = "ACCOUNT")]
+    pub accounts: Vec<String>,
+    /// Write one JSON document instead of lines for people
+    #[arg(long, env = "WECHAT_EXPORTER_JSON")]
+    pub json: bool,
 }
 
 /// What the simulator simulates.
@@ -138,22 +166,20 @@ impl Cli {
         }
         let mut cli = Self::from_arg_matches(&matches)?;
         let given = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
-        if cli.command.is_some()
-            && let Some(id) = SERVE_ONLY.into_iter().find(|id| given(id))
-        {
-            let message = format!("--{} has no meaning for this sub-command\n", id.replace('_', "."));
+        let meaningless = cli.command.as_ref().map(Command::meaningless).unwrap_or_default();
+        if let Some(id) = meaningless.iter().find(|id| given(id)) {
+            let flag = command.get_arguments().find(|arg| arg.get_id() == id).and_then(|arg| arg.get_long());
+            let message = format!("--{} has no meaning for this sub-command\n", flag.unwrap_or(id));
             return Err(command.error(ErrorKind::ArgumentConflict, message));
         }
         let chosen =
             |id: &str| matches.value_source(id).is_some_and(|source| source != ValueSource::DefaultValue);
-        if matches!(cli.command, Some(Command::Demo)) {
-            if !chosen("listen") {
-                cli.flags.listen = DEMO_LISTEN.parse().into_iter().collect();
-            }
-            // The demo prints each account itself; its troubles are no news.
-            if !chosen("log_level") {
-                cli.flags.log_level = LogLevel::Error;
-            }
+        if matches!(cli.command, Some(Command::Demo)) && !chosen("listen") {
+            cli.flags.listen = DEMO_LISTEN.parse().into_iter().collect();
+        }
+        // These print each account themselves; its troubles are no news.
+        if matches!(cli.command, Some(Command::Demo | Command::Doctor(_))) && !chosen("log_level") {
+            cli.flags.log_level = LogLevel::Error;
         }
         Ok(cli)
     }
@@ -237,6 +263,11 @@ mod tests {
         assert!(parse("demo --config.file x", &[]).unwrap_err().contains("--config.file"));
         assert!(parse("demo --once", &[]).unwrap_err().contains("--once"));
         assert!(parse("", &["WECHAT_EXPORTER_SHARD"]).unwrap_err().contains("WECHAT_EXPORTER_SHARD"));
+        assert!(parse("doctor --config.file x --json a b", &[]).is_ok());
+        for bad in ["--config.check", "--once", "--web.listen-address :1", "--web.telemetry-path /x"] {
+            let error = parse(&format!("doctor {bad}"), &[]).unwrap_err();
+            assert!(error.contains(bad.split(' ').next().unwrap()), "{error}");
+        }
     }
 
     #[test]

@@ -10,6 +10,8 @@ pub mod clock;
 pub mod command;
 pub mod config;
 pub mod demo;
+pub mod doctor;
+mod handshake;
 pub mod listen;
 pub mod metrics;
 pub mod platform;

@@ -32,6 +32,7 @@ pub use account::{
 pub use fault::Faults;
 pub use load::{BrokenFile, Loaded, load, process_environment};
 pub use platform::{Platform, PlatformName};
+pub(crate) use section::{did_you_mean, nearest};
 pub use token::TokenSource;
 
 /// Everything the exporter was told, checked. Accounts are in name order; names and app ids are unique.

@@ -300,14 +300,14 @@ fn is_of_variables(node: &Node) -> bool {
 }
 
 /// The name that was probably meant by `text`.
-pub(super) fn nearest<'n>(text: &str, names: &[&'n str]) -> Option<&'n str> {
+pub(crate) fn nearest<'n>(text: &str, names: &[&'n str]) -> Option<&'n str> {
     let distance = |name: &str| strsim::damerau_levenshtein(&text.to_lowercase(), name);
     let close = |name: &&str| distance(name) <= 1 + name.len() / 5;
     names.iter().copied().filter(close).min_by_key(|name| distance(name))
 }
 
 /// The start of a hint that goes on.
-pub(super) fn did_you_mean(name: &str) -> String {
+pub(crate) fn did_you_mean(name: &str) -> String {
     format!("did you mean `{name}`? ")
 }
 

@@ -72,6 +72,11 @@ impl Kept {
         }
     }
 
+    /// How long the held token is held.
+    pub(crate) fn until(&self) -> Option<Until> {
+        self.held.as_ref().map(|held| held.until)
+    }
+
     /// Another token is being asked for.
     pub(crate) fn trying(&mut self, now: Instant) {
         self.tried_at = Some(now);

@@ -65,6 +65,11 @@ impl TokenState {
         std::mem::take(&mut self.refreshes)
     }
 
+    /// How long the held token is held; none when none is.
+    pub(crate) fn until(&self) -> Option<Until> {
+        self.kept.until()
+    }
+
     /// What to poll with; fetched or read if needed.
     pub(crate) async fn hold(
         &mut self,

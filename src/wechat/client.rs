@@ -12,8 +12,10 @@ use super::answer;
 use super::api::Api;
 use super::error::{ApiError, Failure, Step, foreign, transport};
 use super::hosts::{Choice, Host};
+use super::offset::{ClockOffset, Offsets};
 use super::pacer::Pacer;
 use super::transport::Transport;
+use crate::clock::Clock;
 use crate::config::{ApiConfig, BaseUrl, Endpoint};
 use crate::metrics::own::ExporterMetrics;
 use crate::secret::Secret;
@@ -26,6 +28,7 @@ pub struct ApiClient {
     /// Replaced as one by a reload.
     transport: RwLock<Arc<Transport>>,
     hosts: Mutex<HashMap<BaseUrl, Host>>,
+    offsets: Offsets,
     pacer: Pacer,
     metrics: Arc<ExporterMetrics>,
 }
@@ -56,6 +59,7 @@ impl ApiClient {
         Ok(Self {
             transport: RwLock::new(Arc::new(Transport::new(config, endpoints)?)),
             hosts: Mutex::default(),
+            offsets: Offsets::default(),
             pacer: Pacer::new(config.requests_per_second),
             metrics,
         })
@@ -90,6 +94,11 @@ impl ApiClient {
         self.with_host(endpoint, |host| host.poll_failed(Instant::now()));
     }
 
+    /// How far this machine's clock is from that of `base`; none before an answer with a `Date`.
+    pub(crate) fn clock_offset(&self, base: &BaseUrl) -> Option<ClockOffset> {
+        self.offsets.of(base)
+    }
+
     async fn exchange(&self, request: &Request<'_>) -> Result<Map<String, Value>, Failure> {
         let endpoint = request.endpoint;
         let client = self.transport().client_for(endpoint).await?;
@@ -100,13 +109,23 @@ impl ApiClient {
             _ => &endpoint.base_url,
         };
         let started = Instant::now();
-        let body = receive(request.build(&client, base)).await;
+        let body = self.receive(base, request.build(&client, base)).await;
         self.metrics.api_request(request.api, started.elapsed());
         if choice == Choice::First && !matches!(body, Err(Failure::Connect(_))) {
             self.with_host(endpoint, Host::connected);
         }
         let body = body.map_err(|failure| failure.redacted(request.secrets))?;
         answer::object(&body, request.secrets)
+    }
+
+    async fn receive(&self, base: &BaseUrl, request: RequestBuilder) -> Result<Vec<u8>, Failure> {
+        let sent = Clock::System.now();
+        let response = request.send().await.map_err(transport)?;
+        self.offsets.note(base, response.headers(), sent, Clock::System.now());
+        if response.status() != StatusCode::OK {
+            return Err(Failure::Status(response.status().as_u16()));
+        }
+        bounded_body(response).await
     }
 
     /// The state of the endpoint's hosts, if it has a fallback to choose.
@@ -137,14 +156,6 @@ impl Failure {
             other => other,
         }
     }
-}
-
-async fn receive(request: RequestBuilder) -> Result<Vec<u8>, Failure> {
-    let response = request.send().await.map_err(transport)?;
-    if response.status() != StatusCode::OK {
-        return Err(Failure::Status(response.status().as_u16()));
-    }
-    bounded_body(response).await
 }
 
 async fn bounded_body(mut response: Response) -> Result<Vec<u8>, Failure> {

@@ -85,13 +85,23 @@ pub(crate) async fn collect(
         Collector::Quota => {
             let mut quotas = Vec::new();
             for api in apis_with_quota(account) {
-                let body = json!({"cgi_path": api.path()});
-                let asked = DataCall { body: Some(&body), ..request(account, Api::QuotaGet, credential) };
-                quotas.push(asked.send(client, |answer| quota(api, answer)).await?);
+                quotas.push(quota_of(client, account, api, credential).await?);
             }
             Ok(Collected::Quota(quotas.into()))
         }
     }
+}
+
+/// Asks for `account`'s daily quota of `api`: one call.
+pub(crate) async fn quota_of(
+    client: &ApiClient,
+    account: &Account,
+    api: Api,
+    credential: &Credential,
+) -> Result<ApiQuota, ApiError> {
+    let body = json!({"cgi_path": api.path()});
+    let asked = DataCall { body: Some(&body), ..request(account, Api::QuotaGet, credential) };
+    asked.send(client, |answer| quota(api, answer)).await
 }
 
 fn apis_with_quota(account: &Account) -> impl Iterator<Item = Api> {

@@ -8,5 +8,6 @@ pub mod client;
 pub mod collect;
 pub mod error;
 mod hosts;
+pub(crate) mod offset;
 pub(crate) mod pacer;
 mod transport;

@@ -3,13 +3,14 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use wiremock::matchers::{path, path_regex};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 use crate::harness::api_server;
-use crate::program::{Serving, command};
+use crate::program::{Serving, command, text};
 
 /// Each stands in a place of its own, so that a leak names its way out.
 const SECRETS: [&str; 15] = [
@@ -196,20 +197,25 @@ fn configuration(server: &str, secret_file: &str) -> (String, usize) {
     (yaml, places.len() + 3)
 }
 
+/// A configuration with everything against `server`, and how many accounts it has.
+fn write_configuration(server: &MockServer, dir: &Path) -> (PathBuf, usize) {
+    let secret_file = dir.join("secret");
+    fs::write(&secret_file, "canary-file-secret-0002\n").unwrap();
+    let (listed, accounts) = configuration(&server.uri(), secret_file.to_str().unwrap());
+    let kept_file = dir.join("kept");
+    fs::write(&kept_file, "canary-kept-token-0010\n").unwrap();
+    fs::write(dir.join("kept.ticket"), "canary-ticket-0013\n").unwrap();
+    let (external, more) = external(&server.uri(), kept_file.to_str().unwrap());
+    let file = dir.join("exporter.yaml");
+    fs::write(&file, listed + &external).unwrap();
+    (file, accounts + more)
+}
+
 #[tokio::test]
 async fn no_output_ever_holds_a_secret_or_a_token() {
     let server = hostile_server().await;
     let dir = tempfile::tempdir().unwrap();
-    let secret_file = dir.path().join("secret");
-    fs::write(&secret_file, "canary-file-secret-0002\n").unwrap();
-    let (listed, accounts) = configuration(&server.uri(), secret_file.to_str().unwrap());
-    let kept_file = dir.path().join("kept");
-    fs::write(&kept_file, "canary-kept-token-0010\n").unwrap();
-    fs::write(dir.path().join("kept.ticket"), "canary-ticket-0013\n").unwrap();
-    let (external, more) = external(&server.uri(), kept_file.to_str().unwrap());
-    let accounts = accounts + more;
-    let file = dir.path().join("exporter.yaml");
-    fs::write(&file, listed + &external).unwrap();
+    let (file, accounts) = write_configuration(&server, dir.path());
     for format in ["logfmt", "json"] {
         let mut command =
             command(&["--config.file", file.to_str().unwrap(), "--log.level=trace", "--log.format", format]);
@@ -237,6 +243,25 @@ async fn no_output_ever_holds_a_secret_or_a_token() {
             for secret in SECRETS {
                 assert!(!text.contains(secret), "{secret} is in {place} ({format}):\n{text}");
             }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_doctor_tells_no_secret() {
+    let server = hostile_server().await;
+    let dir = tempfile::tempdir().unwrap();
+    let (file, accounts) = write_configuration(&server, dir.path());
+    for args in [&["doctor"][..], &["doctor", "--json"]] {
+        let mut command = command(&["--config.file", file.to_str().unwrap(), "--log.level=trace"]);
+        command.args(args).env("CANARY_SECRET", "canary-env-secret-0003").env("RUST_BACKTRACE", "full");
+        let output = command.output().await.unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let (out, log) = (text(&output.stdout), text(&output.stderr));
+        let told = out.lines().filter(|line| line.contains("failed")).count();
+        assert!(told > accounts / 2, "the errors really happened:\n{out}");
+        for secret in SECRETS {
+            assert!(!out.contains(secret) && !log.contains(secret), "{secret} is in:\n{out}\n{log}");
         }
     }
 }

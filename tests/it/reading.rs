@@ -1,8 +1,10 @@
 //! What the tests of token sources share: a reader, what it is given, what comes of it.
 
 use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
 
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 use tokio::time::Instant;
 use wechat_material_exporter::clock::{Clock, WallTime};
@@ -63,4 +65,22 @@ pub(crate) async fn make_certificates(dir: &Path) {
             -out server.pem";
     let made = Command::new("sh").args(["-euc", SCRIPT]).current_dir(dir).output().await.unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+}
+
+/// A TLS server on a free port of 127.0.0.1 with the certificate in `dir`, until it is dropped.
+/// `mode` is what it does with a request.
+pub(crate) async fn openssl_server(dir: &Path, mode: &str) -> (impl Sized + use<>, u16) {
+    let mut command = Command::new("openssl");
+    command.args(["s_server", "-accept", "127.0.0.1:0", "-cert", "server.pem", "-key", "server.key", mode]);
+    command.current_dir(dir).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut server = command.kill_on_drop(true).spawn().unwrap();
+    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
+    loop {
+        let line = lines.next_line().await.unwrap().expect("it says where it listens");
+        if let Some(address) = line.strip_prefix("ACCEPT ") {
+            let port = address.rsplit(':').next().unwrap().parse().unwrap();
+            // It would not outlive a closed stdout.
+            return ((server, lines), port);
+        }
+    }
 }

@@ -2,14 +2,11 @@
 //! long, what is refused and how that is told.
 
 use std::path::Path;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::Command;
 use tokio::task::JoinSet;
 use wechat_material_exporter::clock::Clock;
 use wechat_material_exporter::config::token::{
@@ -23,7 +20,8 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 use crate::harness::api_server;
 use crate::program::PATIENCE;
 use crate::reading::{
-    CANARY, IDS, NOW, inline, make_certificates, pointer, reader, refusal, secret, trust, value,
+    CANARY, IDS, NOW, inline, make_certificates, openssl_server, pointer, reader, refusal, secret, trust,
+    value,
 };
 
 fn file(path: &Path, pointer: Option<Pointer>) -> ReadOnlySource {
@@ -335,26 +333,7 @@ async fn a_ca_file_is_trusted_for_https() {
     let dir = TempDir::new().unwrap();
     make_certificates(dir.path()).await;
     std::fs::write(dir.path().join("token"), "HTTP/1.0 200 OK\r\n\r\n15_tls").unwrap();
-    let mut openssl = Command::new("openssl");
-    openssl.args([
-        "s_server",
-        "-accept",
-        "127.0.0.1:0",
-        "-cert",
-        "server.pem",
-        "-key",
-        "server.key",
-        "-HTTP",
-    ]);
-    openssl.current_dir(&dir).stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
-    let mut openssl = openssl.stderr(Stdio::null()).spawn().unwrap();
-    let mut lines = BufReader::new(openssl.stdout.take().unwrap()).lines();
-    let port = loop {
-        let line = lines.next_line().await.unwrap().expect("it says where it listens");
-        if let Some(address) = line.strip_prefix("ACCEPT ") {
-            break address.rsplit(':').next().unwrap().to_owned();
-        }
-    };
+    let (_openssl, port) = openssl_server(dir.path(), "-HTTP").await;
     let url = format!("https://localhost:{port}/token");
     let ca_file = dir.path().join("ca.pem");
     let reader = reader();

@@ -1,25 +1,19 @@
 //! One connection to a Redis server: how it is opened, asked and found to be dead.
 
 use std::fmt;
-use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{AsyncConnectionConfig, RedisError, RedisResult, from_redis_value, pipe};
-use rustls::ClientConfig;
-use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls_platform_verifier::Verifier;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
-use tokio_rustls::TlsConnector;
 
 use super::{Fault, Server};
+use crate::handshake::secure;
 use crate::wechat::error::foreign;
 
 /// Longest time for an answer: Redis is near and answers from memory.
@@ -71,7 +65,7 @@ impl Connection {
             if !server.is_tls {
                 return Self::log_in(server, tcp).await;
             }
-            let tls = secure(server, &pem, tcp).await;
+            let tls = secure(&server.host, &pem, tcp).await;
             let tls = tls.map_err(|error| {
                 Fault::network(format!("{place}: no TLS: {}", foreign(&error.to_string(), &[])))
             })?;
@@ -158,24 +152,4 @@ fn held(answers: Vec<RedisResult<::redis::Value>>) -> Result<Held, Why> {
         _ => None,
     };
     Ok(Held { value, life })
-}
-
-/// TLS over a connection, with the same trust as for HTTPS.
-async fn secure(
-    server: &Server,
-    pem: &[u8],
-    tcp: TcpStream,
-) -> io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
-    let extra: Vec<_> =
-        CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().map_err(io::Error::other)?;
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let verifier = Verifier::new_with_extra_roots(extra, Arc::clone(&provider)).map_err(io::Error::other)?;
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth();
-    let name = ServerName::try_from(server.host.clone()).map_err(io::Error::other)?;
-    TlsConnector::from(Arc::new(config)).connect(name, tcp).await
 }
