@@ -186,3 +186,15 @@ async fn an_end_on_a_failing_disk_is_an_end() {
     drop(saver);
     world.tasks.join_next().await.unwrap().unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_failed_does_not_undo_what_came_meanwhile() {
+    let mut unsaved = Unsaved { records: HashMap::new(), waiting: Vec::new(), write_at: None };
+    unsaved.take(Message::Keep(one(0, 2)));
+    let failed = [one(0, 1), one(1, 1)].map(|record| (record.key(), record));
+    let retry = Instant::now() + RETRY;
+    unsaved.take_back(failed.into(), retry);
+    assert_eq!(unsaved.records.len(), 2);
+    assert_eq!(unsaved.records[&one(0, 0).key()], one(0, 2));
+    assert_eq!(unsaved.write_at, Some(retry));
+}
