@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -95,14 +95,14 @@ impl Rounds {
         }
     }
 
-    /// Works until it is done, or `rest` is called for, which it does at once. Comes back too when
-    /// one of its calls has panicked.
-    pub(super) async fn run(mut self, until: Until, rest: CancellationToken) -> Self {
+    /// Works until it is done, or `rest` is called for, which it does at once. Fails when one of its
+    /// calls has panicked.
+    pub(super) async fn run(mut self, until: Until, rest: CancellationToken) -> Result<Self, JoinError> {
         let mut is_done = false;
         loop {
             is_done |= self.count();
             if is_done && until == Until::Counted && !self.members.has_news() {
-                return self;
+                return Ok(self);
             }
             let (shared, changes) = (Arc::clone(&self.shared), self.common.parts.changes.clone());
             let gate = &shared.caller.gate;
@@ -112,24 +112,21 @@ impl Rounds {
                 gate.open().await;
             };
             tokio::select! {
-                () = rest.cancelled() => return self,
+                () = rest.cancelled() => return Ok(self),
                 permit = changes.reserve(), if self.members.has_news() => {
                     let Ok(permit) = permit else {
                         tracing::debug!(platform = %self.platform(), "nobody takes the fleet's changes any more");
                         rest.cancelled().await;
-                        return self;
+                        return Ok(self);
                     };
                     self.members.tell(permit);
                 }
                 Some(app_id) = self.lost.recv() => self.lose(&app_id),
-                Some(read) = self.reading.join_next() => match read {
-                    Ok((began, list)) => self.take_list(began, list),
-                    Err(_) => return self,
-                },
-                Some(asked) = self.asking.join_next() => match asked {
-                    Ok(asked) => self.take(asked),
-                    Err(_) => return self,
-                },
+                Some(read) = self.reading.join_next() => {
+                    let (began, list) = read?;
+                    self.take_list(began, list);
+                }
+                Some(asked) = self.asking.join_next() => self.take(asked?),
                 () = list_due(self.next_round), if self.reading.is_empty() => self.read_list(),
                 () = gate.open(), if may_ask => self.ask(),
                 () = gate.parked(), if until == Until::Counted && !is_done => is_done = true,
@@ -137,8 +134,8 @@ impl Rounds {
         }
     }
 
-    /// Goes on with other settings of a platform whose connection is the same. The accounts that
-    /// are left out now: the caller tells that they went.
+    /// Goes on with other settings. The accounts that are left out now: the caller tells that they
+    /// went.
     pub(super) fn reconfigure(&mut self, platform: &Platform, settings: Discovery) -> Vec<AccountName> {
         let Reconfigured { gone, needs_list } =
             self.members.reconfigure(platform, settings, &self.common.parts.profiles);
@@ -161,7 +158,9 @@ impl Rounds {
     /// The configuration lists other accounts of `changed` than before. Leaves to it those that it
     /// lists now; of them those that the scheduler polls: the caller tells that they went.
     pub(super) fn heed_hand(&mut self, changed: &[AppId]) -> Vec<AccountName> {
-        self.queue.extend(changed.iter().cloned());
+        let now = self.common.parts.clock.now();
+        let free = changed.iter().filter(|app_id| self.members.due_since(app_id, now).is_some());
+        self.queue.extend(free.cloned());
         changed.iter().filter_map(|app_id| self.members.yield_to_hand(app_id)).collect()
     }
 

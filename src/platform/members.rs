@@ -64,13 +64,16 @@ impl Members {
         self.roster.due(now)
     }
 
-    /// Whether the profile of `app_id` has to be asked for, and nobody has kept it: the `auth_time`
-    /// to ask for. Nothing need be known of an account that the operator has listed by hand.
+    /// The `auth_time` of an authorizer whose profile may have to be asked for. Nothing need be
+    /// known of an account that the operator has listed by hand.
+    pub(super) fn due_since(&mut self, app_id: &AppId, now: WallTime) -> Option<u64> {
+        self.roster.due_since(app_id, now).filter(|_| !self.claims.is_by_hand(app_id))
+    }
+
+    /// Whether the profile of `app_id` has to be asked for, nobody having kept it: the `auth_time`
+    /// to ask for.
     pub(super) fn ask(&mut self, app_id: &AppId, profiles: &Profiles, now: WallTime) -> Option<u64> {
-        let auth_time = self.roster.due_since(app_id, now)?;
-        if self.claims.is_by_hand(app_id) {
-            return None;
-        }
+        let auth_time = self.due_since(app_id, now)?;
         let Some(mut kept) = profiles.take(&self.platform, app_id) else { return Some(auth_time) };
         if !kept.is_good(auth_time, now) {
             return Some(auth_time);

@@ -63,7 +63,7 @@ pub struct RunningPlatforms {
     /// only one that is valid.
     authorizers: HashMap<AppId, Arc<Authorizers>>,
     resting: BTreeMap<PlatformName, Rounds>,
-    at_work: JoinSet<Rounds>,
+    at_work: JoinSet<Result<Rounds, JoinError>>,
     /// Calls those at work to rest.
     rest: CancellationToken,
     /// A discovery that panicked.
@@ -163,12 +163,10 @@ impl RunningPlatforms {
         if let Some(panicked) = self.panicked.take() {
             return has_panicked(panicked);
         }
-        match self.at_work.join_next().await {
-            None => std::future::pending().await,
-            Some(Ok(rounds)) => {
-                anyhow!("the discovery of platform `{}` ended by itself", rounds.platform())
-            }
-            Some(Err(panicked)) => has_panicked(panicked),
+        let Some(ended) = self.at_work.join_next().await else { return std::future::pending().await };
+        match ended.flatten() {
+            Ok(rounds) => anyhow!("the discovery of platform `{}` ended by itself", rounds.platform()),
+            Err(panicked) => has_panicked(panicked),
         }
     }
 
@@ -192,7 +190,7 @@ impl RunningPlatforms {
     /// Waits for all discoveries to rest.
     async fn gather(&mut self) {
         while let Some(came) = self.at_work.join_next().await {
-            match came {
+            match came.flatten() {
                 Ok(rounds) => {
                     self.resting.insert(rounds.platform().clone(), rounds);
                 }

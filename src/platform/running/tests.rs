@@ -25,7 +25,7 @@ fn platforms() -> RunningPlatforms {
     })
 }
 
-fn broken() -> impl Future<Output = Rounds> {
+fn broken() -> impl Future<Output = Result<Rounds, JoinError>> {
     std::future::poll_fn(|_| panic!("on purpose"))
 }
 

@@ -192,7 +192,8 @@ async fn a_removed_platform_is_gone_even_if_nobody_takes_its_accounts() {
     let late = running.handle();
     assert_eq!(running.reload(&[], &[]).await.len(), 16);
     assert!(running.fleet.is_empty() && running.shown_of("agency").is_none());
-    late.authorizer_token(&id(0), None).await.unwrap();
+    api.plan(GRANT, [error(61004, NOT_REGISTERED)]);
+    late.authorizer_token(&id(0), None).await.unwrap_err();
     assert!(running.shown_of("agency").is_none(), "the last calls show nothing");
     assert!(running.changes.is_empty());
     assert!(running.reload(&[&setting], &[]).await.is_empty());
