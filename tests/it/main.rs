@@ -13,6 +13,7 @@ mod canary;
 mod cli;
 mod collectors;
 mod config;
+mod faults;
 mod fleet;
 mod harness;
 mod platform;
