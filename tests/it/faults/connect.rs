@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use wechat_material_exporter::config::ApiConfig;
 
-use crate::faults::drill::{Drill, failure, is_well, polled, quick_api};
+use crate::faults::drill::{Drill, INTERVAL, failure, is_well, polled, quick_api};
 use crate::faults::peer::{Call, End, Fault, Peer, Stage};
 use crate::reading::make_certificates;
 
@@ -85,7 +85,7 @@ async fn a_connection_without_trusted_tls_sends_no_request() {
     let accounts: Vec<_> = urls.iter().enumerate().map(|(n, url)| polled(n, url)).collect();
     let trusting = accounts[0].name.clone();
     let api = ApiConfig { ca_file: Some(ours.path().join("ca.pem")), ..quick_api() };
-    let drill = Drill::with_api(api, accounts).await;
+    let drill = Drill::with_api(api, INTERVAL, accounts).await;
     drill
         .comes_to(|readings| {
             if readings.account.name == trusting {

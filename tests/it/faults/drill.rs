@@ -82,20 +82,22 @@ pub(crate) async fn assert_undisturbed(healthy: &Peer, interval: Duration, since
 pub(crate) struct Drill {
     pub(crate) exporter: Exporter,
     healthy: Peer,
+    interval: Duration,
     since: Instant,
 }
 
 impl Drill {
     pub(crate) async fn start(failing: Vec<Account>) -> Self {
-        Self::with_api(quick_api(), failing).await
+        Self::with_api(quick_api(), INTERVAL, failing).await
     }
 
-    pub(crate) async fn with_api(api: ApiConfig, mut accounts: Vec<Account>) -> Self {
+    /// `interval` is the healthy account's.
+    pub(crate) async fn with_api(api: ApiConfig, interval: Duration, mut accounts: Vec<Account>) -> Self {
         let healthy = Peer::start().await;
         let beside = polled(accounts.len(), &healthy.url());
-        accounts.push(Account { name: Self::healthy_name(), ..beside });
+        accounts.push(Account { name: Self::healthy_name(), interval, ..beside });
         let exporter = Exporter::with_api(api, accounts, Vec::new()).await;
-        Self { exporter, healthy, since: Instant::now() }
+        Self { exporter, healthy, interval, since: Instant::now() }
     }
 
     /// Leaves out what became of the healthy account until now: the first round of many accounts, all
@@ -136,7 +138,7 @@ impl Drill {
 
     /// Ends it; all that time the healthy account was polled on and never failed.
     pub(crate) async fn end(self) {
-        assert_undisturbed(&self.healthy, INTERVAL, self.since).await;
+        assert_undisturbed(&self.healthy, self.interval, self.since).await;
         let readings = self.readings(&Self::healthy_name());
         assert!(is_well(&readings) && readings.failures == 0, "{readings:?}");
         self.exporter.end().await;

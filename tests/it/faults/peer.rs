@@ -45,6 +45,19 @@ pub(crate) enum Stage {
     WithinBody,
 }
 
+impl Stage {
+    /// How much of the answer is sent by then.
+    fn bytes(self, call: Call) -> usize {
+        let head = head(call).len();
+        match self {
+            Self::Accepted | Self::Asked => 0,
+            Self::WithinHead => head / 2,
+            Self::HeadSent => head,
+            Self::WithinBody => head + call.body().len() / 2,
+        }
+    }
+}
+
 /// How a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
@@ -60,8 +73,8 @@ pub(crate) enum Fault {
     Cut(Stage, End),
     /// These bytes and the end of the connection.
     Raw(&'static str),
-    /// The answer, one byte at a time.
-    Drip,
+    /// From this stage on, the answer comes a byte at a time.
+    Drip(Stage),
     /// Header lines for as long as the client reads.
     EndlessHead,
     /// A body for as long as the client reads.
@@ -139,6 +152,19 @@ impl Peer {
     }
 }
 
+/// The most calls that began within any one `window`; `calls` are in order.
+pub(crate) fn busiest(calls: &[Instant], window: Duration) -> usize {
+    let mut first = 0;
+    let mut most = 0;
+    for (last, &at) in calls.iter().enumerate() {
+        while at - calls[first] >= window {
+            first += 1;
+        }
+        most = most.max(last + 1 - first);
+    }
+    most
+}
+
 impl State {
     fn fault(&self, call: Option<Call>) -> Option<Fault> {
         let (fault, struck) = (*lock(&self.fault))?;
@@ -205,25 +231,20 @@ fn head(call: Call) -> String {
 }
 
 async fn inflict(fault: Fault, call: Call, mut stream: TcpStream) -> io::Result<()> {
-    let (head, body) = (head(call), call.body());
+    let whole = format!("{}{}", head(call), call.body()).into_bytes();
     match fault {
         Fault::Cut(stage, end) => {
-            let whole = [head.as_bytes(), body.as_bytes()].concat();
-            let sent = match stage {
-                Stage::Accepted | Stage::Asked => 0,
-                Stage::WithinHead => head.len() / 2,
-                Stage::HeadSent => head.len(),
-                Stage::WithinBody => head.len() + body.len() / 2,
-            };
-            stream.write_all(&whole[..sent]).await?;
+            stream.write_all(&whole[..stage.bytes(call)]).await?;
             cut(&stream, end)
         }
         Fault::Raw(bytes) => stream.write_all(bytes.as_bytes()).await,
-        Fault::Drip => {
+        Fault::Drip(stage) => {
+            let (at_once, dripping) = whole.split_at(stage.bytes(call));
+            stream.write_all(at_once).await?;
             let mut pace = tokio::time::interval(Duration::from_millis(50));
-            for byte in format!("{head}{body}").bytes() {
+            for byte in dripping {
                 pace.tick().await;
-                stream.write_all(&[byte]).await?;
+                stream.write_all(&[*byte]).await?;
             }
             Ok(())
         }

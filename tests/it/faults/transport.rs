@@ -8,15 +8,16 @@ use wechat_material_exporter::simulator::scenario::{Calls, Fault as Simulated, L
 
 use crate::app;
 use crate::faults::drill::{Drill, INTERVAL, TIMEOUT, failure, is_well, one_each, polled, quick_api, seen};
-use crate::faults::peer::{Call, End, Fault, Peer, Stage};
+use crate::faults::peer::{Call, End, Fault, Peer, Stage, busiest};
 
 const HALF_OF_ITS_LENGTH: &str =
     "HTTP/1.1 200 OK\r\nContent-Length: 46\r\n\r\n{\"voice_count\":1,\"video_count\":2,\"image_count\"";
 const CHUNKS_BROKEN: &str =
     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n40\r\n{\"voice_count\":1,\r\n";
 
-/// Accounts on a host that swallows every request: more than may be in flight.
-const SILENCED: usize = 12;
+/// Accounts on a host that swallows every request: their attempts alone would take more than half of
+/// the room in flight.
+const SILENCED: usize = 20;
 
 fn heal(peers: &[Peer]) {
     for peer in peers {
@@ -103,10 +104,10 @@ async fn half_answers_are_told_from_broken_ones_and_never_read_as_counts() {
 
 #[tokio::test]
 async fn an_answer_that_drips_ends_at_the_timeout() {
-    let peers = struck(&[Fault::Drip]).await;
+    let peers = struck(&[Fault::Drip(Stage::Asked), Fault::Drip(Stage::HeadSent)]).await;
     let drill = Drill::start(one_each(&peers)).await;
     drill.fails_as("network").await;
-    for (peer, call) in peers.iter().zip(Call::BOTH) {
+    for (peer, call) in peers.iter().zip(Call::BOTH.into_iter().cycle()) {
         // Three attempts, each given up in time, with 0.5 to 1.5 s and 1 to 3 s between them.
         let calls = peer.calls(call);
         for (pair, pause) in calls.windows(2).zip([1_500, 3_000]) {
@@ -175,18 +176,22 @@ async fn a_storm_of_5xx_is_met_with_three_attempts_a_poll_and_shows_the_old_coun
     ]) {
         peer.strike(Fault::Raw(status), None);
     }
+    drill.comes_to(|readings| readings.account.name != first || !is_well(readings)).await;
+    // The next poll, and so the next attempt, is an interval away.
+    let (readings, calls) = (drill.readings(&first), peers[0].calls(Call::Data).len());
+    assert_eq!(u64::try_from(calls).unwrap(), readings.polls - readings.failures + 3 * readings.failures);
     drill.fails_as("network").await;
-    let readings = drill.readings(&first);
-    let calls = peers[0].calls(Call::Data).len();
-    let ended = usize::try_from(readings.polls - readings.failures + 3 * readings.failures).unwrap();
-    assert!((ended..=ended + 3).contains(&calls), "{calls} calls, {readings:?}");
     let page = drill.exporter.page("/metrics").await;
-    let good = readings.last_good.unwrap().at.seconds();
+    let good = readings.last_good.unwrap().at.millis();
     for line in [
         format!("wechat_account_up{{account=\"{first}\"}} 0\n"),
         format!("wechat_account_failing{{account=\"{first}\",class=\"network\",errcode=\"\"}} 1\n"),
         format!("wechat_material_items{{account=\"{first}\",kind=\"news\"}} 4\n"),
-        format!("wechat_account_last_success_timestamp_seconds{{account=\"{first}\"}} {good}\n"),
+        format!(
+            "wechat_account_last_success_timestamp_seconds{{account=\"{first}\"}} {}.{:03}\n",
+            good / 1_000,
+            good % 1_000
+        ),
     ] {
         assert!(page.contains(&line), "{line}{page}");
     }
@@ -196,16 +201,24 @@ async fn a_storm_of_5xx_is_met_with_three_attempts_a_poll_and_shows_the_old_coun
 }
 
 #[tokio::test]
-async fn a_host_that_never_answers_does_not_take_the_room_of_the_others() {
+async fn a_host_that_never_answers_has_half_of_the_room_and_does_not_take_that_of_the_others() {
     let silent = Peer::start().await;
-    let account = |n| Account { interval: 4 * INTERVAL, ..polled(n, &silent.url()) };
-    let api = ApiConfig { timeout: TIMEOUT / 2, max_in_flight: SILENCED - 4, ..quick_api() };
-    let drill = Drill::with_api(api, (0..SILENCED).map(account).collect()).await;
+    let (timeout, interval, max_in_flight) = (TIMEOUT / 2, 4 * INTERVAL, 8);
+    let account = |n| Account { interval, ..polled(n, &silent.url()) };
+    let api = ApiConfig { timeout, max_in_flight, ..quick_api() };
+    let drill = Drill::with_api(api, INTERVAL, (0..SILENCED).map(account).collect()).await;
     drill.recovers().await;
-    silent.strike(Fault::Silence, None);
     let began = Instant::now();
+    silent.strike(Fault::Silence, None);
     drill.fails_as("network").await;
-    seen(&format!("a silent host: {SILENCED} accounts have failed after {:?}", began.elapsed()));
+    // Their second polls come within two intervals. Once each of them was visited in silence, all are
+    // known not to be reachable.
+    let known = began + 2 * interval + 2 * timeout;
+    let calls: Vec<_> = silent.calls(Call::Data).into_iter().filter(|at| *at >= known).collect();
+    // Each call lasts for the timeout, so these were in flight together.
+    let together = busiest(&calls, timeout * 4 / 5);
+    seen(&format!("a silent host: {together} calls in flight of {max_in_flight}"));
+    assert!(together <= max_in_flight / 2, "{together}");
     silent.heal();
     drill.recovers().await;
     drill.end().await;
