@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
@@ -19,7 +19,7 @@ use crate::program::{Serving, command};
 const ACCOUNTS: usize = 2_000;
 const SCRAPERS: usize = 200;
 
-/// Scrapes as `TcpStream` sees it. The promised and the received length of the page.
+/// One scrape: the promised and the received length of the page.
 async fn scrape(address: SocketAddr) -> io::Result<(u64, u64)> {
     let mut stream = BufReader::new(TcpStream::connect(address).await?);
     stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await?;
@@ -33,7 +33,7 @@ async fn scrape(address: SocketAddr) -> io::Result<(u64, u64)> {
             promised = length.trim().parse().unwrap();
         }
     }
-    Ok((promised, tokio::io::copy(&mut stream.take(u64::MAX), &mut tokio::io::sink()).await?))
+    Ok((promised, tokio::io::copy(&mut stream, &mut tokio::io::sink()).await?))
 }
 
 /// Memory of a process, as Linux tells it: now, and at most so far.
@@ -73,6 +73,11 @@ async fn two_hundred_scrapers_at_once_all_get_the_whole_page_of_two_thousand_acc
     let took = began.elapsed();
     seen(&format!("{SCRAPERS} scrapers at once: {took:?}; memory after: {}", memory(process)));
     assert_undisturbed(&healthy, Duration::from_secs(1), began).await;
+    assert_eq!(
+        fleet.all_calls().len(),
+        2 * ACCOUNTS,
+        "a token and the counts of each, and no call by a scrape"
+    );
     let page = serving.page("/metrics").await;
     assert!(page.contains("wechat_account_poll_failures_total{account=\"healthy\"} 0\n"));
     serving.signal("TERM");
