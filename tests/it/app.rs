@@ -8,7 +8,9 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use wechat_material_exporter::app::{App, Settings};
-use wechat_material_exporter::config::{Account, AccountName, Config, Endpoint, Platform, TokenSource};
+use wechat_material_exporter::config::{
+    Account, AccountName, ApiConfig, Config, Endpoint, Platform, TokenSource,
+};
 use wechat_material_exporter::secret::{Secret, SecretSource};
 use wechat_material_exporter::simulator::scenario::{Scenario, SimulatedAccount};
 use wechat_material_exporter::simulator::{self, Simulator};
@@ -66,16 +68,15 @@ impl Exporter {
     }
 
     pub(crate) async fn with_platforms(accounts: Vec<Account>, platforms: Vec<Platform>) -> Self {
+        Self::with_api(api_config(), accounts, platforms).await
+    }
+
+    pub(crate) async fn with_api(api: ApiConfig, accounts: Vec<Account>, platforms: Vec<Platform>) -> Self {
         let mut accounts: Vec<_> = accounts.into_iter().map(Arc::new).collect();
         accounts.sort_by(|a, b| a.name.cmp(&b.name));
         let platforms = platforms.into_iter().map(Arc::new).collect();
-        let config = Config {
-            api: api_config(),
-            info_labels: Vec::new(),
-            accounts,
-            platforms,
-            account_files: Vec::new(),
-        };
+        let config = Config { api, info_labels: Vec::new(), accounts, platforms, account_files: Vec::new() };
+        let by_hand = config.accounts.len();
         let listen = vec!["127.0.0.1:0".parse().unwrap()];
         let settings = Settings { listen, ..Settings::default() };
         let app = App::bind(config.into(), None, settings).await.unwrap();
@@ -83,6 +84,9 @@ impl Exporter {
         let mut running = JoinSet::new();
         let work = app.run(stop.clone());
         running.spawn(async move { work.await.unwrap() });
+        // A wait for all readings must not find none.
+        let mut changes = store.changes();
+        changes.wait_for(|_| store.snapshot().len() >= by_hand).await.unwrap();
         Self { address, store, stop, running, simulated: None }
     }
 
