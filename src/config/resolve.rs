@@ -183,7 +183,7 @@ impl<'s> Resolver<'s> {
 fn secret_place(source: &SecretSource) -> (u8, String) {
     match source {
         SecretSource::Inline(_) => (0, String::new()),
-        SecretSource::File(path) => (1, path.to_string_lossy().into_owned()),
+        SecretSource::File(file) => (1, file.path().to_string_lossy().into_owned()),
         SecretSource::Env(name) => (2, name.clone()),
     }
 }
