@@ -263,7 +263,7 @@ fn the_plan_counts_every_call_to_wechat() {
         let fetches = platform("fetches", 'c', "source: api_authorizer_token, accept_token_takeover: true");
         let account = format!("accounts: {{a: {{app_id: wx0123456789abcdef, interval: 10s, {keys}}}}}\n");
         let config: Config =
-            good(&format!("platforms:\n{reads}{fetches}{account}"), &[]);
+            good(&format!("budget: {{allow_over_budget: true}}\nplatforms:\n{reads}{fetches}{account}"), &[]);
         (config.planned_requests_per_second() * 1e6).round() / 1e6
     };
     let token = 1.0 / 6_900.0;
