@@ -157,3 +157,16 @@ fn read_file(
     let count = accounts.count();
     (accounts.resolve(resolver, platforms), count)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_in_a_directory_that_is_closed_are_not_given_up() {
+        let file = |path: &str| AccountFile { path: path.into(), names: Vec::new() };
+        let mut found = Found { files: vec!["a.yaml".into(), "b/c.yaml".into()], closed: vec!["b".into()] };
+        found.keep_hidden(&[file("a.yaml"), file("b/a.yaml"), file("b/c.yaml"), file("gone.yaml")]);
+        assert_eq!(found.files, ["a.yaml", "b/a.yaml", "b/c.yaml"].map(PathBuf::from));
+    }
+}

@@ -133,7 +133,7 @@ impl<'s> Resolver<'s> {
     fn info_labels(&self, keys: &AccountKeys, place: &Places<'_>) -> Box<[Box<str>]> {
         const WRONG: &str = "a label that `info_labels` does not name";
         // The names there are values of the file, which a fault must not quote.
-        const RIGHT: &str = "check its spelling, or add it to `info_labels` at the top of the file";
+        const RIGHT: &str = "check its spelling, or add it to `info_labels` at the top of the main file";
         let known = &self.settings.info_labels;
         for (name, _) in keys.labels.iter().filter(|(name, _)| !known.contains(name)) {
             let at = match (place.of)("labels") {

@@ -2,6 +2,7 @@
 
 mod account_files;
 mod budget;
+mod check;
 mod examples;
 mod hostile;
 mod platforms;

@@ -212,7 +212,7 @@ fn a_broken_file_disables_its_own_accounts_only() {
              larger, or set `allow_over_budget: true` under `budget`",
             "d/b.yaml: accounts.c.app_id: the app id of account `b` too: poll each app id as one account",
             "d/b.yaml: accounts.c.labels.tem: a label that `info_labels` does not name: check its spelling, or add \
-             it to `info_labels` at the top of the file",
+             it to `info_labels` at the top of the main file",
             "d/b.yaml: accounts.d: the name of two accounts: give each account a name of its own",
         ],
     );
