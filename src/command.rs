@@ -7,6 +7,7 @@ use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, Round, Settings};
+use crate::budget::table::Table;
 use crate::cli::{Cli, Command, Flags, Simulate};
 use crate::config::{Loaded, load, process_environment};
 use crate::reload::Source;
@@ -95,20 +96,26 @@ fn source(flags: &Flags) -> Source {
 }
 
 fn check(flags: &Flags) -> anyhow::Result<()> {
-    let Loaded { config, warnings, broken: _ } = load(&flags.config_file, &process_environment(), None)?;
+    let Loaded { config, warnings, broken } = load(&flags.config_file, &process_environment(), None)?;
+    if !broken.is_empty() {
+        let faults: Vec<_> = broken.iter().map(|file| file.faults.to_string()).collect();
+        anyhow::bail!(faults.join("\n"));
+    }
     let mut out = std::io::stdout().lock();
     for warning in warnings {
         writeln!(out, "warning: {warning}")?;
     }
     writeln!(
         out,
-        "{}: valid, {} accounts, {} platforms; planned {:.2} requests a second, at most {}",
+        "{}: valid, {} accounts, {} account files, {} platforms; planned {:.2} requests a second, at most {}",
         flags.config_file.display(),
         config.accounts.len(),
+        config.account_files.len(),
         config.platforms.len(),
         config.planned_requests_per_second(),
         config.api.requests_per_second,
     )?;
+    write!(out, "{}", Table(&config))?;
     Ok(())
 }
 

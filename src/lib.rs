@@ -5,6 +5,7 @@
 //! as a page; [`web`] serves that page. A scrape never causes a call to the API.
 
 pub mod app;
+pub mod budget;
 pub mod cli;
 pub mod clock;
 pub mod command;

@@ -1,10 +1,12 @@
 //! Secrets: a value that cannot print itself, and the places it may come from.
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, Serializer};
+use xxhash_rust::xxh3::xxh3_64;
 
 /// What stands wherever a secret would be printed.
 pub const MASK: &str = "<secret>";
@@ -59,15 +61,45 @@ impl Serialize for Secret {
     }
 }
 
-/// Where a secret is read from each time it is used.
+/// Where a secret is read from each time it is used. Two are equal when they name the same place
+/// and, as far as a configuration has looked into it, the same value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SecretSource {
     /// Written in the configuration itself.
     Inline(Secret),
     /// A file, re-read at each use; one trailing line break is trimmed.
-    File(PathBuf),
+    File(SecretFile),
     /// An environment variable.
     Env(String),
+}
+
+/// A file with a secret. Remembers a fingerprint of what was in it when the configuration was
+/// loaded, so that a later configuration with another value is not equal to that one.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretFile {
+    path: Box<Path>,
+    /// None where the file was not read. One value in 2⁶⁴ counts as unread too, which costs nothing
+    /// but that a change to it may be missed.
+    fingerprint: Option<NonZeroU64>,
+}
+
+impl SecretFile {
+    /// The file at `path`, in which `secret` was found.
+    pub(crate) fn holding(path: PathBuf, secret: &Secret) -> Self {
+        Self { path: path.into(), fingerprint: NonZeroU64::new(xxh3_64(secret.expose().as_bytes())) }
+    }
+
+    /// Its path as configured.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// The path only: even a fingerprint tells something about a short secret.
+impl fmt::Debug for SecretFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.path.fmt(f)
+    }
 }
 
 /// Why a secret could not be read. Names the place, never the value.
@@ -90,13 +122,15 @@ pub enum SecretError {
 }
 
 impl SecretSource {
+    /// A file that was not read yet.
+    pub fn file(path: impl Into<PathBuf>) -> Self {
+        Self::File(SecretFile { path: path.into().into(), fingerprint: None })
+    }
+
     /// Reads the value as it is now.
     pub async fn read(&self) -> Result<Secret, SecretError> {
         match self {
-            Self::File(path) => match tokio::fs::read_to_string(path).await {
-                Ok(text) => from_file(path, text),
-                Err(source) => Err(SecretError::File { path: path.clone(), source }),
-            },
+            Self::File(SecretFile { path, .. }) => from_file(path, tokio::fs::read_to_string(path).await),
             Self::Inline(_) | Self::Env(_) => self.read_blocking(),
         }
     }
@@ -105,10 +139,7 @@ impl SecretSource {
     pub fn read_blocking(&self) -> Result<Secret, SecretError> {
         match self {
             Self::Inline(secret) => Ok(secret.clone()),
-            Self::File(path) => match std::fs::read_to_string(path) {
-                Ok(text) => from_file(path, text),
-                Err(source) => Err(SecretError::File { path: path.clone(), source }),
-            },
+            Self::File(SecretFile { path, .. }) => from_file(path, std::fs::read_to_string(path)),
             Self::Env(name) => match std::env::var(name) {
                 Ok(value) if !value.is_empty() => Ok(Secret::new(value)),
                 _ => Err(SecretError::Env(name.clone())),
@@ -118,7 +149,8 @@ impl SecretSource {
 }
 
 /// Editors end a file with a line break that is not part of the secret.
-fn from_file(path: &Path, mut text: String) -> Result<Secret, SecretError> {
+fn from_file(path: &Path, read: std::io::Result<String>) -> Result<Secret, SecretError> {
+    let mut text = read.map_err(|source| SecretError::File { path: path.to_owned(), source })?;
     let trimmed = text.trim_end_matches(['\r', '\n']).len();
     text.truncate(trimmed);
     if text.trim().is_empty() {
@@ -144,9 +176,20 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("secret");
         std::fs::write(&path, " 0012\r\n").unwrap();
-        let source = SecretSource::File(path.clone());
+        let source = SecretSource::file(&path);
         assert_eq!(source.read_blocking().unwrap().expose(), " 0012");
         std::fs::write(&path, "\n").unwrap();
         assert!(source.read_blocking().unwrap_err().to_string().ends_with("is empty"));
+    }
+
+    #[test]
+    fn a_file_with_another_secret_is_another_source() {
+        let holding = |value: &str| {
+            let secret = Secret::new(value.into());
+            SecretSource::File(SecretFile::holding("/run/secret".into(), &secret))
+        };
+        assert_eq!(holding("a"), holding("a"));
+        assert_ne!(holding("a"), holding("b"));
+        assert_eq!(format!("{:?}", holding("a")), r#"File("/run/secret")"#);
     }
 }

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use super::account::{Account, AccountName, AppId};
 use super::fault::{Place, Report, join};
 use super::platforms::Platforms;
-use super::resolve::{AccountKeys, Resolver};
+use super::resolve::{AccountKeys, Places, Resolver};
 use super::secrets::Variables;
 use super::section::{Section, did_you_mean, nearest};
 use super::sources::account_token;
 use super::token::{ReadOnlySource, TokenSource};
 use super::yaml::{Node, STREAMED_KEY};
+use crate::budget::TokenCalls;
 
 const LONGEST_DISPLAY_NAME: usize = 200;
 
@@ -90,12 +91,26 @@ impl<'r> Accounts<'r> {
             self.report.set_rank(raw.rank);
             check_app_id(&raw, &mut app_ids, self.report);
             check_platform(&raw, platforms, self.report);
-            raw.resolve(resolver).map(Arc::new)
+            raw.resolve(resolver, platforms, self.report).map(Arc::new)
         });
         let mut accounts: Vec<_> = read.collect();
         accounts.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         accounts.shrink_to_fit();
         accounts
+    }
+}
+
+/// Refuses what stands under `accounts` and is no map.
+pub(super) fn refuse_other_shapes(node: &Node, report: &Report) {
+    let place = Place::key("", STREAMED_KEY);
+    match node {
+        Node::Map(_) | Node::Empty => {}
+        Node::List(_) => {
+            report.fault(&place, "a list, not a map", "write each account's name as a key, without `-`");
+        }
+        Node::Scalar(_) => {
+            report.fault(&place, "one value, not a map", "write each account's name as a key below it");
+        }
     }
 }
 
@@ -123,9 +138,13 @@ impl RawAccount {
     }
 
     /// The account, or nothing where there is a fault.
-    fn resolve(self, resolver: &mut Resolver<'_>) -> Option<Account> {
-        let place = |key: &str| Place::key(&self.path, key);
+    fn resolve(self, resolver: &mut Resolver<'_>, platforms: &Platforms, report: &Report) -> Option<Account> {
+        let place = Places { of: &|key| Place::key(&self.path, key), report };
         let settings = resolver.resolve(&self.keys, &place, self.token.as_ref());
+        if let Some(token) = &self.token {
+            let token = TokenCalls::new(token, platforms.good());
+            resolver.check_budget(&self.keys, &settings, token, &place);
+        }
         Some(Account {
             name: self.name?,
             app_id: self.app_id?,

@@ -11,6 +11,12 @@ use std::path::Path;
 pub struct Faults(Vec<String>);
 
 impl Faults {
+    /// These faults and after them those of `others`.
+    pub(super) fn and(mut self, others: impl IntoIterator<Item = Self>) -> Self {
+        self.0.extend(others.into_iter().flat_map(|Self(lines)| lines));
+        self
+    }
+
     /// One line for each fault: `FILE: path.to.key: what is wrong: what would be right`.
     pub fn lines(&self) -> &[String] {
         &self.0
@@ -76,6 +82,16 @@ impl Report {
         Self { file, rank: Cell::new(0), faults: RefCell::default(), warnings: RefCell::default() }
     }
 
+    /// The file's name, on one line.
+    pub(super) fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// Whether anything is wrong so far.
+    pub(super) fn has_faults(&self) -> bool {
+        !self.faults.borrow().is_empty()
+    }
+
     /// Sets the rank of what is reported from now on: lower ranks are printed first.
     pub(super) fn set_rank(&self, rank: usize) {
         self.rank.set(rank);
@@ -99,7 +115,7 @@ impl Report {
             self.fault(&Place::File, "cannot be used", "check it as a whole");
         }
         match read.filter(|_| self.faults.borrow().is_empty()) {
-            Some(read) => Ok((read, shortened(sorted(self.warnings.into_inner())))),
+            Some(read) => Ok((read, sorted(self.warnings.into_inner()))),
             None => Err(Faults(sorted(self.faults.into_inner()))),
         }
     }
@@ -119,7 +135,7 @@ fn sorted(mut lines: Vec<(usize, String)>) -> Vec<String> {
 }
 
 /// Warnings go to the log at each start: the same one for 100,000 accounts must not fill it.
-fn shortened(mut lines: Vec<String>) -> Vec<String> {
+pub(super) fn shortened(mut lines: Vec<String>) -> Vec<String> {
     const MOST: usize = 100;
     if let Some(more) = lines.len().checked_sub(MOST).filter(|more| *more > 0) {
         lines.truncate(MOST);
@@ -141,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_are_printed_by_rank_and_many_warnings_are_shortened() {
+    fn faults_are_printed_by_rank() {
         let report = Report::new(Path::new("x.yaml"));
         report.set_rank(2);
         report.fault(&Place::key("a", "b"), "missing", "give one");
@@ -153,11 +169,13 @@ mod tests {
             faults.to_string(),
             "environment: V: empty: give one\nx.yaml: not there: name one\nx.yaml: a.b: missing: give one"
         );
+    }
 
-        let report = Report::new(Path::new("x.yaml"));
-        (0..150).for_each(|_| report.warn(&Place::File, "doubtful", "better"));
-        let ((), warnings) = report.finish(Some(())).unwrap();
-        assert_eq!(warnings.len(), 101);
-        assert_eq!(warnings[100], "50 more warnings like these are not shown");
+    #[test]
+    fn many_warnings_are_shortened() {
+        let warnings = |count| shortened(vec![String::from("doubtful"); count]);
+        assert_eq!(warnings(100).len(), 100);
+        assert_eq!(warnings(150).len(), 101);
+        assert_eq!(warnings(150)[100], "50 more warnings like these are not shown");
     }
 }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::account::{Collect, Kind, Limits, PerKind, Pool};
+use super::budget::{BudgetKeys, Own};
 use super::fault::{Place, Report};
 use super::section::{Section, Span, did_you_mean, nearest};
 
@@ -62,6 +63,11 @@ impl PollKeys {
         let hold = section.duration("hold", HOLD);
         let is_sound = given == [interval.is_some(), hold.is_some()];
         Self { interval, draft_interval, quota_interval, hold, is_sound }
+    }
+
+    /// Which of them are set that a plan comes from, with `budget`.
+    pub(super) fn own(&self, budget: BudgetKeys) -> Own {
+        Own { interval: self.interval.is_some(), draft_interval: self.draft_interval.is_some(), budget }
     }
 
     /// These keys over `base`, checked if any of them is set.

@@ -13,6 +13,8 @@ const PREFIX: &str = "WECHAT_EXPORTER__";
 const SEPARATOR: &str = "__";
 /// How `config` marks values of its `Environment`.
 const ENVIRONMENT_ORIGIN: &str = "the environment";
+/// How scalars of the file are marked that may be read as a number or boolean only.
+const BARE_ORIGIN: &str = "written without quotes";
 
 /// The environment variable that stands for the key at `path`.
 pub(super) fn variable(path: &str) -> String {
@@ -99,13 +101,18 @@ impl Source for Layer {
     }
 }
 
+/// Every scalar passes as text, so that it arrives as it was written: `0.2` would come back from a
+/// float as something else.
 fn value(path: &str, node: Node, report: &Report) -> Value {
-    let kind = match node {
-        Node::Empty => ValueKind::Nil,
-        Node::Scalar(Scalar { text, form: Form::Bare }) => bare(&text),
-        Node::Scalar(Scalar { text, .. }) => ValueKind::String(text),
+    let text =
+        |origin: Option<&str>, text| Value::new(origin.map(str::to_owned).as_ref(), ValueKind::String(text));
+    match node {
+        Node::Empty => Value::new(None, ValueKind::Nil),
+        Node::Scalar(Scalar { text: written, form: Form::Bare }) => text(Some(BARE_ORIGIN), written),
+        Node::Scalar(Scalar { text: written, .. }) => text(None, written),
         Node::List(items) => {
-            ValueKind::Array(items.into_iter().map(|item| value(path, item, report)).collect())
+            let items = items.into_iter().map(|item| value(path, item, report)).collect();
+            Value::new(None, ValueKind::Array(items))
         }
         Node::Map(mut entries) => {
             refuse_duplicates(path, &mut entries, report);
@@ -113,26 +120,17 @@ fn value(path: &str, node: Node, report: &Report) -> Value {
                 let value = value(&join(path, &key), node, report);
                 (key, value)
             };
-            ValueKind::Table(entries.into_iter().map(below).collect())
+            Value::new(None, ValueKind::Table(entries.into_iter().map(below).collect()))
         }
-    };
-    Value::new(None, kind)
-}
-
-fn bare(text: &str) -> ValueKind {
-    if let Ok(number) = text.parse::<i64>() {
-        return ValueKind::I64(number);
-    }
-    match text.to_ascii_lowercase().parse::<bool>() {
-        Ok(boolean) => ValueKind::Boolean(boolean),
-        // No key takes a fraction, so it only matters that it is no whole number.
-        Err(_) => ValueKind::Float(text.parse().unwrap_or(f64::NAN)),
     }
 }
 
 fn node(value: Value) -> Node {
-    let form = if value.origin() == Some(ENVIRONMENT_ORIGIN) { Form::Variable } else { Form::Bare };
-    let text_form = if form == Form::Variable { form } else { Form::Text };
+    let form = match value.origin() {
+        Some(ENVIRONMENT_ORIGIN) => Form::Variable,
+        Some(BARE_ORIGIN) => Form::Bare,
+        _ => Form::Text,
+    };
     match value.kind {
         ValueKind::Nil => Node::Empty,
         ValueKind::Table(entries) => {
@@ -141,7 +139,6 @@ fn node(value: Value) -> Node {
             Node::Map(entries)
         }
         ValueKind::Array(items) => Node::List(items.into_iter().map(node).collect()),
-        ValueKind::String(text) => Node::Scalar(Scalar { text, form: text_form }),
-        other => Node::Scalar(Scalar { text: other.to_string(), form }),
+        scalar => Node::Scalar(Scalar { text: scalar.to_string(), form }),
     }
 }

@@ -1,19 +1,21 @@
 //! From a file and the environment to a [`Config`], or to all that is wrong with them.
 
-use std::io::Read as _;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::accounts::Accounts;
-use super::fault::{Faults, Place, Report};
+use super::account_files::{Found, ReadFile};
+use super::accounts::{Accounts, refuse_other_shapes};
+use super::fault::{Faults, Place, Report, shortened};
+use super::keepers::{SettledFile, Settling};
 use super::layers::layered;
 use super::platforms::Platforms;
 use super::resolve::Resolver;
-use super::secrets::{Variables, why_unreadable};
+use super::secrets::Variables;
 use super::section::Section;
 use super::settings::Settings;
-use super::yaml::{self, Node, STREAMED_KEY};
-use super::{ApiConfig, Config, planned};
+use super::yaml::{Node, STREAMED_KEY};
+use super::{ApiConfig, Config, file, planned};
 
 /// A configuration that may be used, and what is doubtful about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,11 +53,23 @@ pub struct BrokenFile {
 /// configuration in force, if there is one: its accounts go before others of their name or app id,
 /// and go on as they are when their file is broken.
 pub fn load(path: &Path, variables: &[(String, String)], running: Option<&Config>) -> Result<Loaded, Faults> {
-    let _ = running;
     let report = Report::new(path);
-    let config = read(path, variables, &report);
-    let (config, warnings) = report.finish(config)?;
-    Ok(Loaded { config, warnings, broken: Vec::new() })
+    let (config, files) = read(path, variables, running, &report);
+    let mut broken = Vec::new();
+    let mut more_warnings = Vec::new();
+    for ReadFile { path, report, count, .. } in files {
+        match report.finish(Some(())) {
+            Ok(((), warnings)) => more_warnings.extend(warnings),
+            Err(faults) => broken.push(BrokenFile { path, accounts: count.max(1), faults }),
+        }
+    }
+    match report.finish(config) {
+        Err(faults) => Err(faults.and(broken.into_iter().map(|file| file.faults))),
+        Ok((config, mut warnings)) => {
+            warnings.extend(more_warnings);
+            Ok(Loaded { config, warnings: shortened(warnings), broken })
+        }
+    }
 }
 
 /// The variables of this process whose names and values are UTF-8, which all of ours are.
@@ -66,75 +80,61 @@ pub fn process_environment() -> Vec<(String, String)> {
     std::env::vars_os().filter_map(text).collect()
 }
 
-fn read(path: &Path, variables: &[(String, String)], report: &Report) -> Option<Config> {
-    let text = read_text(path).map_err(|(wrong, right)| report.fault(&Place::File, wrong, right)).ok()?;
+/// The configuration, where it is good enough to be one, and all account files.
+fn read(
+    path: &Path,
+    variables: &[(String, String)],
+    running: Option<&Config>,
+    report: &Report,
+) -> (Option<Config>, Vec<ReadFile>) {
     let secrets: Variables<'_> =
         variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let mut accounts = Accounts::new(report, &secrets);
-    let root = match yaml::read(&text, &mut |name, node| accounts.read(&name, node)) {
-        Ok(root) => root,
-        Err(fault) => {
-            report.set_rank(usize::MAX);
-            let place = match fault.line {
-                0 => Place::File,
-                line => Place::Key(format!("line {line}, column {}", fault.column)),
-            };
-            report.fault(&place, fault.wrong, fault.right);
-            return None;
-        }
-    };
-    drop(text);
-    report.set_rank(0);
-    let entries = match root {
-        Node::Map(entries) => entries,
-        Node::Empty => Vec::new(),
-        Node::List(_) | Node::Scalar(_) => {
-            report.fault(&Place::File, "not a map", "begin with keys such as `accounts:`");
-            return None;
-        }
-    };
-    let root = Node::Map(layered(entries, variables, report));
-    let mut root = Section::open(String::new(), root, report)?;
+    let root = file::read(path, &mut accounts, report).and_then(|entries| {
+        Section::open(String::new(), Node::Map(layered(entries, variables, report)), report)
+    });
+    let Some(mut root) = root else { return (None, Vec::new()) };
     let entries = root.take(STREAMED_KEY);
+    let mut found = Found::read(&mut root);
     let settings = Settings::read(&mut root, &secrets, report);
-    let mut resolver = Resolver::new(&settings, report);
+    let mut resolver = Resolver::new(&settings);
     let platforms = Platforms::read(&mut root, &secrets, &mut resolver, report);
-    check_accounts(entries.as_ref(), accounts.count(), &platforms, report);
     root.finish();
-    let accounts = accounts.resolve(&mut resolver, &platforms);
+    let count = accounts.count();
+    let main_accounts = accounts.resolve(&mut resolver, &platforms);
+    found.keep_hidden(running.map_or(&[], |running| &running.account_files));
+    let files = found.read_all(&secrets, &mut resolver, &platforms);
     report.set_rank(0);
+    resolver.finish(report);
+    let info_labels = &settings.info_labels;
+    let settling =
+        Settling { main: report, main_accounts: &main_accounts, running, platforms: &platforms, info_labels };
+    let files = settling.settle(files);
+    let in_files = files.iter().map(|settled| settled.file.count.max(usize::from(settled.is_broken())));
+    let expected = count + in_files.sum::<usize>() + usize::from(platforms.discover());
+    check_accounts(entries.as_ref(), expected, report);
+    let account_files = files.iter().filter_map(SettledFile::listed).collect();
+    let mut accounts = main_accounts;
+    accounts.extend(files.iter().flat_map(SettledFile::accounts).map(Arc::clone));
+    accounts.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    accounts.shrink_to_fit();
     let platforms = platforms.into_inner();
-    let api = api_config(&settings, planned(&accounts, &platforms), report)?;
-    Some(Config { api, info_labels: settings.info_labels, accounts, platforms, account_files: Vec::new() })
+    let api = api_config(&settings, planned(&accounts, &platforms), report);
+    let config =
+        api.map(|api| Config { api, info_labels: settings.info_labels, accounts, platforms, account_files });
+    (config, files.into_iter().map(|settled| settled.file).collect())
 }
 
-/// The whole file as text, or what is wrong with it.
-fn read_text(path: &Path) -> Result<String, (&'static str, &'static str)> {
-    const MOST_BYTES: u64 = 256 << 20;
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)
-        .and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes))
-        .map_err(|error| (why_unreadable(error.kind()), "name a YAML file that this user can read"))?;
-    if u64::try_from(bytes.len()).is_ok_and(|length| length > MOST_BYTES) {
-        return Err(("a file of more than 256 MiB", "name a smaller YAML file"));
-    }
-    String::from_utf8(bytes).map_err(|_| ("a file that is not UTF-8 text", "save it as UTF-8"))
-}
-
-fn check_accounts(node: Option<&Node>, count: usize, platforms: &Platforms, report: &Report) {
-    let place = Place::key("", STREAMED_KEY);
+/// Refuses a main file whose accounts are no map, and one by which no account is `expected`.
+fn check_accounts(node: Option<&Node>, expected: usize, report: &Report) {
     match node {
-        Some(Node::Map(_)) if count > 0 => {}
-        None | Some(Node::Empty | Node::Map(_)) if platforms.discover() => {}
-        None | Some(Node::Empty | Node::Map(_)) => {
-            report.fault(&place, "none", "name at least one account, or let a platform discover them");
+        Some(node @ (Node::List(_) | Node::Scalar(_))) => refuse_other_shapes(node, report),
+        None | Some(Node::Empty | Node::Map(_)) if expected == 0 => {
+            let right =
+                "name at least one account, here or in `account_files`, or let a platform discover them";
+            report.fault(&Place::key("", STREAMED_KEY), "none", right);
         }
-        Some(Node::List(_)) => {
-            report.fault(&place, "a list, not a map", "write each account's name as a key, without `-`");
-        }
-        Some(Node::Scalar(_)) => {
-            report.fault(&place, "one value, not a map", "write each account's name as a key below it");
-        }
+        None | Some(Node::Empty | Node::Map(_)) => {}
     }
 }
 

@@ -2,8 +2,12 @@
 //! A file and the environment become a [`Config`] in [`load()`], which is all that does I/O here.
 
 pub mod account;
+mod account_files;
 mod accounts;
+mod budget;
 mod fault;
+mod file;
+mod keepers;
 mod keys;
 mod layers;
 mod load;
@@ -20,7 +24,6 @@ mod sources;
 pub mod token;
 mod yaml;
 
-use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -34,6 +37,8 @@ pub use load::{BrokenFile, Loaded, load, process_environment};
 pub use platform::{Platform, PlatformName};
 pub(crate) use section::{did_you_mean, nearest};
 pub use token::TokenSource;
+
+use crate::budget::Polling;
 
 /// Everything the exporter was told, checked. Accounts are in name order; names and app ids are unique.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,9 +75,8 @@ impl Config {
         accounts.chain(platforms)
     }
 
-    /// Requests a second that the accounts need in the long run: one data call per interval of
-    /// each collector, and one token call per lifetime of a token that is fetched here. What
-    /// platforms discover, and their own calls, are not in it: nobody knows their number before.
+    /// Requests a second that the accounts' plans come to in the long run. What platforms discover,
+    /// and their own calls, are not in it: nobody knows their number before.
     pub fn planned_requests_per_second(&self) -> f64 {
         planned(&self.accounts, &self.platforms)
     }
@@ -93,36 +97,8 @@ pub struct ApiConfig {
     pub ca_file: Option<PathBuf>,
 }
 
+/// See [`Config::planned_requests_per_second`].
 fn planned(accounts: &[Arc<Account>], platforms: &[Arc<Platform>]) -> f64 {
-    let read_elsewhere: BTreeSet<&PlatformName> = platforms
-        .iter()
-        .filter(|platform| matches!(platform.authorizer_token, platform::AuthorizerToken::ReadOnly(_)))
-        .map(|platform| &platform.name)
-        .collect();
-    let fetches = |account: &Account| match &account.token {
-        TokenSource::StableToken { .. } | TokenSource::Token { .. } => true,
-        TokenSource::Authorizer { platform, .. } => !read_elsewhere.contains(platform),
-        TokenSource::ReadOnly(_) | TokenSource::CloudHosting { .. } | TokenSource::CloudFile { .. } => false,
-    };
-    accounts
-        .iter()
-        .map(|account| data_calls(account) + if fetches(account) { token_calls(account) } else { 0.0 })
-        .sum()
-}
-
-/// Data calls a second. A look at the quota is one call for each API that is called.
-fn data_calls(account: &Account) -> f64 {
-    let each = |interval: Duration| 1.0 / interval.as_secs_f64();
-    let Collect { draft, quota } = account.collect;
-    let apis = if draft.is_some() { 2.0 } else { 1.0 };
-    each(account.interval) + draft.map_or(0.0, each) + quota.map_or(0.0, |quota| apis * each(quota))
-}
-
-/// Token calls a second: a token lives for at most 7,200 s and is renewed 300 s before its end, at
-/// the next call that needs one.
-fn token_calls(account: &Account) -> f64 {
-    const TOKEN_LIFE: Duration = Duration::from_secs(6_900);
-    let Collect { draft, quota } = account.collect;
-    let shortest = [Some(account.interval), draft, quota].into_iter().flatten().min();
-    1.0 / shortest.map_or(TOKEN_LIFE, |shortest| shortest.max(TOKEN_LIFE)).as_secs_f64()
+    let plans = accounts.iter().flat_map(|account| Polling::of_account(account, platforms).plan());
+    plans.map(|planned| planned.per_second()).sum()
 }

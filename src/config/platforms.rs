@@ -9,16 +9,17 @@ use super::account::{AccountName, AppId};
 use super::fault::{Place, Report, join};
 use super::keys::{HOUR, INTERVAL};
 use super::platform::{AuthorizerToken, ComponentToken, Discovery, Platform, PlatformName};
-use super::resolve::{AccountKeys, Resolved, Resolver};
+use super::resolve::{AccountKeys, Places, Resolved, Resolver};
 use super::secrets::Variables;
 use super::section::Section;
 use super::sources::{authorizer_token, component_token};
+use crate::budget::TokenCalls;
 
 const KEY: &str = "platforms";
 const DEFAULT_REFRESH_INTERVAL: Duration = Duration::from_secs(HOUR);
 
 /// Keys that say which accounts are discovered, or how those are polled.
-const DISCOVERY_KEYS: [&str; 13] = [
+const DISCOVERY_KEYS: [&str; 14] = [
     "include",
     "exclude",
     "labels",
@@ -32,6 +33,7 @@ const DISCOVERY_KEYS: [&str; 13] = [
     "news",
     "pooled",
     "collect",
+    "daily_calls",
 ];
 
 /// The map `platforms`.
@@ -67,7 +69,12 @@ impl Platforms {
             let keys = PlatformKeys::read(&mut section, variables);
             platforms.discovers |= keys.discovers;
             check_app_id(&keys, name.as_ref(), &section, &mut app_ids);
-            let settings = resolver.resolve(&keys.account, &|key| section.place(key), None);
+            let place = Places { of: &|key| section.place(key), report };
+            let settings = resolver.resolve(&keys.account, &place, None);
+            if keys.discovers {
+                // What their tokens cost is called by the platform, and its quota is unknown.
+                resolver.check_budget(&keys.account, &settings, TokenCalls::Read, &place);
+            }
             section.finish();
             platforms.read.extend(name.and_then(|name| keys.into_platform(name, settings)).map(Arc::new));
         }
@@ -88,6 +95,11 @@ impl Platforms {
     /// Whether any of them finds accounts.
     pub(super) fn discover(&self) -> bool {
         self.discovers
+    }
+
+    /// The platforms without a fault, in name order.
+    pub(super) fn good(&self) -> &[Arc<Platform>] {
+        &self.read
     }
 
     /// The platforms without a fault, in name order.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::account::{BaseUrl, Budget, Collect, Endpoint, Limits};
+use super::budget::{BudgetCheck, BudgetKeys};
 use super::fault::{Place, Report, join};
 use super::keys::{CollectKeys, LimitKeys, PollKeys};
 use super::secret_keys::PROXY;
@@ -16,6 +17,7 @@ use super::settings::{
     encryption, is_default,
 };
 use super::token::TokenSource;
+use crate::budget::{Polling, TokenCalls};
 use crate::secret::SecretSource;
 
 /// The settings that an account or platform sets itself.
@@ -25,6 +27,7 @@ pub(super) struct AccountKeys {
     poll: PollKeys,
     limits: LimitKeys,
     collect: CollectKeys,
+    budget: BudgetKeys,
     /// The URL, if it sets a good one.
     base_url: Option<Box<BaseUrl>>,
     proxy: Option<SecretSource>,
@@ -42,6 +45,7 @@ impl AccountKeys {
             poll: PollKeys::read(section),
             limits: LimitKeys::read(section),
             collect: CollectKeys::read(section),
+            budget: BudgetKeys::read(section),
             base_url: section.text("base_url", "a base URL", BASE_URL_RULE, BaseUrl::parse).map(Box::new),
             proxy: PROXY.read(section, variables),
         }
@@ -61,11 +65,18 @@ pub(super) struct Resolved {
     pub(super) endpoint: Option<Arc<Endpoint>>,
 }
 
+/// Where the keys of one account or platform stand, and where their faults go.
+#[derive(Clone, Copy)]
+pub(super) struct Places<'a> {
+    pub(super) of: &'a dyn Fn(&str) -> Place,
+    pub(super) report: &'a Report,
+}
+
 /// Turns keys into settings, one account or platform after the other.
 #[derive(Debug)]
 pub(super) struct Resolver<'s> {
     settings: &'s Settings,
-    report: &'s Report,
+    budget_check: BudgetCheck<'s>,
     endpoints: HashMap<(BaseUrl, SecretPlace), Vec<Arc<Endpoint>>>,
 }
 
@@ -73,43 +84,63 @@ pub(super) struct Resolver<'s> {
 type SecretPlace = Option<(u8, String)>;
 
 impl<'s> Resolver<'s> {
-    pub(super) fn new(settings: &'s Settings, report: &'s Report) -> Self {
-        Self { settings, report, endpoints: HashMap::new() }
+    pub(super) fn new(settings: &'s Settings) -> Self {
+        let budget_check = BudgetCheck::new(&settings.budget);
+        Self { settings, budget_check, endpoints: HashMap::new() }
     }
 
-    /// The settings by `keys`, whose places `place` knows, for calls with `token`.
+    /// The settings by `keys`, which stand in `place`, for calls with `token`.
     pub(super) fn resolve(
         &mut self,
         keys: &AccountKeys,
-        place: &dyn Fn(&str) -> Place,
+        place: &Places<'_>,
         token: Option<&TokenSource>,
     ) -> Resolved {
-        let poll = keys.poll.over(self.settings.poll, place, self.report);
-        let limits = keys.limits.over(self.settings.limits, place, self.report);
+        let report = place.report;
+        let poll = keys.poll.over(self.settings.poll, place.of, report);
+        let limits = keys.limits.over(self.settings.limits, place.of, report);
         let cloud = token.filter(|token| token.is_cloud()).map(TokenSource::label);
-        let collect = keys.collect.over(poll, cloud, &place("collect"), self.report);
+        let collect = keys.collect.over(poll, cloud, &(place.of)("collect"), report);
         Resolved {
             info_labels: self.info_labels(keys, place),
             interval: poll.interval,
             collect,
             hold: poll.hold,
             limits,
-            budget: Budget::default(),
+            budget: keys.budget.over(self.settings.budget.budget),
             endpoint: self.endpoint(keys, place, token),
         }
     }
 
-    fn info_labels(&self, keys: &AccountKeys, place: &dyn Fn(&str) -> Place) -> Box<[Box<str>]> {
+    /// Checks what `settings` come to in calls, with a token that costs `token`.
+    pub(super) fn check_budget(
+        &mut self,
+        keys: &AccountKeys,
+        settings: &Resolved,
+        token: TokenCalls,
+        place: &Places<'_>,
+    ) {
+        let Resolved { interval, collect, budget, .. } = *settings;
+        let polling = Polling { interval, collect, daily_calls: budget.daily_calls, token };
+        self.budget_check.check(polling, keys.poll.own(keys.budget), place.of, place.report);
+    }
+
+    /// Reports what is wrong with settings that many accounts share.
+    pub(super) fn finish(self, report: &Report) {
+        self.budget_check.finish(report);
+    }
+
+    fn info_labels(&self, keys: &AccountKeys, place: &Places<'_>) -> Box<[Box<str>]> {
         const WRONG: &str = "a label that `info_labels` does not name";
         // The names there are values of the file, which a fault must not quote.
-        const RIGHT: &str = "check its spelling, or add it to `info_labels` at the top of the file";
+        const RIGHT: &str = "check its spelling, or add it to `info_labels` at the top of the main file";
         let known = &self.settings.info_labels;
         for (name, _) in keys.labels.iter().filter(|(name, _)| !known.contains(name)) {
-            let place = match place("labels") {
+            let at = match (place.of)("labels") {
                 Place::Key(path) => Place::Key(join(&path, name)),
                 other => other,
             };
-            self.report.fault(&place, WRONG, RIGHT);
+            place.report.fault(&at, WRONG, RIGHT);
         }
         let value = |label: &String| keys.labels.iter().find(|(name, _)| name == label);
         known
@@ -121,7 +152,7 @@ impl<'s> Resolver<'s> {
     fn endpoint(
         &mut self,
         keys: &AccountKeys,
-        place: &dyn Fn(&str) -> Place,
+        place: &Places<'_>,
         token: Option<&TokenSource>,
     ) -> Option<Arc<Endpoint>> {
         let (base_url, fallback) = match token {
@@ -144,7 +175,7 @@ impl<'s> Resolver<'s> {
     fn base_urls(
         &self,
         keys: &AccountKeys,
-        place: &dyn Fn(&str) -> Place,
+        place: &Places<'_>,
         http_rule: &str,
     ) -> Option<(BaseUrl, Option<BaseUrl>)> {
         let api = &self.settings.api;
@@ -153,8 +184,8 @@ impl<'s> Resolver<'s> {
         };
         match encryption(own, api.allow_http) {
             Encryption::Fine => {}
-            Encryption::Doubtful => self.report.warn(&place("base_url"), PLAIN_HTTP, "use `https`"),
-            Encryption::Missing => self.report.fault(&place("base_url"), PLAIN_HTTP, http_rule),
+            Encryption::Doubtful => place.report.warn(&(place.of)("base_url"), PLAIN_HTTP, "use `https`"),
+            Encryption::Missing => place.report.fault(&(place.of)("base_url"), PLAIN_HTTP, http_rule),
         }
         let fallback = match (is_default(own), api.base_url.as_ref() == Some(own)) {
             (true, true) => api.fallback.clone(),
@@ -166,7 +197,7 @@ impl<'s> Resolver<'s> {
 
     /// The base URL for calls that a sidecar adds the credential to. It listens for one host, so
     /// there is no fallback.
-    fn hosted_base_url(&self, keys: &AccountKeys, place: &dyn Fn(&str) -> Place) -> Option<BaseUrl> {
+    fn hosted_base_url(&self, keys: &AccountKeys, place: &Places<'_>) -> Option<BaseUrl> {
         if keys.base_url.is_none() && !self.settings.api.is_base_url_set {
             return cloud_hosting_base_url();
         }
@@ -174,7 +205,7 @@ impl<'s> Resolver<'s> {
         let (base_url, _) = self.base_urls(keys, place, http_rule)?;
         if is_default(&base_url) {
             let doubtful = "`cloud_hosting` with an `https` base URL, which the sidecar cannot see into";
-            self.report.warn(&place("token"), doubtful, "remove `base_url` here and under `api`");
+            place.report.warn(&(place.of)("token"), doubtful, "remove `base_url` here and under `api`");
         }
         Some(base_url)
     }
@@ -183,7 +214,7 @@ impl<'s> Resolver<'s> {
 fn secret_place(source: &SecretSource) -> (u8, String) {
     match source {
         SecretSource::Inline(_) => (0, String::new()),
-        SecretSource::File(path) => (1, path.to_string_lossy().into_owned()),
+        SecretSource::File(file) => (1, file.path().to_string_lossy().into_owned()),
         SecretSource::Env(name) => (2, name.clone()),
     }
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::fault::Report;
 use super::section::{Section, place_of};
 use super::yaml::{Form, Node, Scalar};
-use crate::secret::{Secret, SecretError, SecretSource};
+use crate::secret::{Secret, SecretError, SecretFile, SecretSource};
 
 /// The environment variables a secret may stand in.
 pub(super) type Variables<'e> = HashMap<&'e str, &'e str>;
@@ -154,7 +154,7 @@ impl SecretKey {
                 if is_open_to_others(&metadata) {
                     section.warn(self.file, "a file that others may read", "set its mode to 0600 or 0400");
                 }
-                return Given::Good(SecretSource::File(path));
+                return Given::Good(SecretSource::File(SecretFile::holding(path, &secret)));
             }
         }
         Given::Bad
@@ -206,16 +206,23 @@ pub(super) fn non_empty(text: &str) -> Option<String> {
     (!text.trim().is_empty()).then(|| text.to_owned())
 }
 
-/// The metadata of a regular file of a size that makes sense, or what is wrong with it. A pipe
-/// would be empty at the second reading, a device might never end.
-pub(super) fn small_file(path: &Path) -> Result<Metadata, &'static str> {
-    const MOST_BYTES: u64 = 4 << 20;
+/// The metadata of a regular file, or what is wrong with it. A pipe would be empty at the second
+/// reading, a device might never end.
+pub(super) fn regular_file(path: &Path) -> Result<Metadata, &'static str> {
     match std::fs::metadata(path) {
         Err(error) => Err(why_unreadable(error.kind())),
         Ok(metadata) if metadata.is_dir() => Err("a directory, not a file"),
         Ok(metadata) if !metadata.is_file() => Err("not a regular file"),
-        Ok(metadata) if metadata.len() > MOST_BYTES => Err("a file of more than 4 MiB"),
         Ok(metadata) => Ok(metadata),
+    }
+}
+
+/// As [`regular_file`], and of a size that makes sense.
+pub(super) fn small_file(path: &Path) -> Result<Metadata, &'static str> {
+    const MOST_BYTES: u64 = 4 << 20;
+    match regular_file(path)? {
+        metadata if metadata.len() > MOST_BYTES => Err("a file of more than 4 MiB"),
+        metadata => Ok(metadata),
     }
 }
 
@@ -231,7 +238,7 @@ pub(super) fn why_unreadable(kind: ErrorKind) -> &'static str {
 }
 
 fn read_secret(path: &Path) -> Result<Secret, &'static str> {
-    SecretSource::File(path.to_owned()).read_blocking().map_err(|error| match error {
+    SecretSource::file(path).read_blocking().map_err(|error| match error {
         SecretError::File { source, .. } => why_unreadable(source.kind()),
         SecretError::EmptyFile(_) | SecretError::Env(_) => "an empty file",
     })

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::fmt::friendly::SpanParser;
 
+use super::account::Share;
 use super::fault::{Place, Report, join};
 use super::layers::variable;
 use super::yaml::{Form, Node, Scalar};
@@ -173,6 +174,25 @@ impl<'r> Section<'r> {
             Some(number) if (1..=most).contains(&number) => return parsed,
             Some(_) => "a number out of range",
             None => "not a whole number",
+        };
+        self.fault(key, wrong, rule);
+        None
+    }
+
+    /// A part of a whole that `fits`; `range` says which do.
+    pub(super) fn share(
+        &mut self,
+        key: &'static str,
+        range: &str,
+        fits: impl FnOnce(Share) -> bool,
+    ) -> Option<Share> {
+        let rule = format!("write a decimal number {range}, {}", Share::RULE);
+        let scalar = self.scalar(key, "a decimal number", &rule)?;
+        let parsed = Share::parse(&scalar.text);
+        let wrong = match parsed {
+            Some(share) if fits(share) => return parsed,
+            Some(_) => "a number out of range",
+            None => "not a decimal number",
         };
         self.fault(key, wrong, rule);
         None

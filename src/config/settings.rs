@@ -1,4 +1,4 @@
-//! The settings that are not an account's: `api`, `poll`, `limits` and `info_labels`.
+//! The settings that are not an account's: `api`, `poll`, `limits`, `budget` and `info_labels`.
 
 use std::collections::HashSet;
 use std::num::NonZeroU32;
@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::account::{BaseUrl, Limits};
+use super::budget::BudgetSettings;
 use super::fault::{Place, Report};
 use super::keys::{LimitKeys, Poll, PollKeys};
 use super::secret_keys::PROXY;
@@ -64,6 +65,7 @@ pub(super) struct Settings {
     pub(super) api: Api,
     pub(super) poll: Poll,
     pub(super) limits: Limits,
+    pub(super) budget: BudgetSettings,
     pub(super) info_labels: Vec<String>,
 }
 
@@ -87,19 +89,20 @@ pub(super) struct Api {
 }
 
 impl Settings {
-    /// Takes the keys of `root` but `accounts` and `platforms`.
+    /// Takes the keys of `root` but those that say which accounts there are.
     pub(super) fn read(root: &mut Section<'_>, variables: &Variables<'_>, report: &Report) -> Self {
         let mut section =
             |key| root.section(key).unwrap_or_else(|| Section::empty(String::from(key), report));
         let api = Api::read(section("api"), variables);
         let mut keys = section("poll");
         let poll = PollKeys::read(&mut keys).over(Poll::default(), |key| keys.place(key), report);
+        let budget = BudgetSettings::read(section("budget"), &keys);
         keys.finish();
         let mut keys = section("limits");
         let limits = LimitKeys::read(&mut keys).over(Limits::default(), |key| keys.place(key), report);
         keys.finish();
         let info_labels = read_info_labels(root);
-        Self { api, poll, limits, info_labels }
+        Self { api, poll, limits, budget, info_labels }
     }
 }
 

@@ -10,11 +10,11 @@ use crate::secret::Secret;
 /// A fetched token is renewed when so little of its life remains: from then on the platform hands
 /// out the next stable token while the old one still works (page of `getStableAccessToken`), and a
 /// new component token leaves the old one 5 minutes.
-const RENEW_BELOW: Duration = Duration::from_secs(300);
+pub(crate) const RENEW_BELOW: Duration = Duration::from_secs(300);
 /// Least time between two fetches for age.
 const FETCH_FLOOR: Duration = Duration::from_secs(60);
 /// Least time between two fetches after a rejection.
-const REJECTION_FLOOR: Duration = Duration::from_secs(300);
+pub(crate) const REJECTION_FLOOR: Duration = Duration::from_secs(300);
 
 /// What is held of a token, and when it was last tried to get another.
 #[derive(Debug, Default)]

@@ -6,7 +6,7 @@ use super::answer::{decode, material_counts, unsigned};
 use super::api::Api;
 use super::client::{ApiClient, Request};
 use super::error::{ApiError, Failure};
-use crate::config::Account;
+use crate::config::{Account, Collect};
 use crate::store::MaterialCounts;
 use crate::token::Credential;
 
@@ -84,7 +84,7 @@ pub(crate) async fn collect(
         }
         Collector::Quota => {
             let mut quotas = Vec::new();
-            for api in apis_with_quota(account) {
+            for api in apis_with_quota(account.collect) {
                 quotas.push(quota_of(client, account, api, credential).await?);
             }
             Ok(Collected::Quota(quotas.into()))
@@ -104,8 +104,9 @@ pub(crate) async fn quota_of(
     asked.send(client, |answer| quota(api, answer)).await
 }
 
-fn apis_with_quota(account: &Account) -> impl Iterator<Item = Api> {
-    [Some(Api::MaterialCount), account.collect.draft.map(|_| Api::DraftCount)].into_iter().flatten()
+/// The APIs whose quota an account asks for: those that its collectors call.
+pub(crate) fn apis_with_quota(collect: Collect) -> impl Iterator<Item = Api> {
+    [Some(Api::MaterialCount), collect.draft.map(|_| Api::DraftCount)].into_iter().flatten()
 }
 
 /// A call that carries the account's credential.

@@ -1,8 +1,12 @@
 //! Configuration files in, configurations or exact faults out.
 
+mod account_files;
+mod budget;
+mod check;
 mod examples;
 mod hostile;
 mod platforms;
+mod running;
 mod sources;
 
 use std::fmt::Write as _;
@@ -109,7 +113,7 @@ fn the_environment_wins_over_the_file() {
     let config = good(
         &file,
         &[
-            ("WECHAT_EXPORTER__POLL__INTERVAL", "1m"),
+            ("WECHAT_EXPORTER__POLL__INTERVAL", "8m"),
             ("WECHAT_EXPORTER__LIMITS__POOLED", "true"),
             ("WECHAT_EXPORTER__LIMITS__VOICE", "20"),
             ("WECHAT_EXPORTER__LIMITS__VIDEO", "20"),
@@ -120,7 +124,7 @@ fn the_environment_wins_over_the_file() {
         ],
     );
     let account = &config.accounts[0];
-    assert_eq!((account.interval.as_secs(), account.hold.as_secs()), (60, 80 * 3600));
+    assert_eq!((account.interval.as_secs(), account.hold.as_secs()), (480, 80 * 3600));
     assert!(account.limits.pooled);
     assert_eq!(account.limits.items[Kind::Voice], 20);
     assert_eq!(config.info_labels, ["team", "region"]);
@@ -211,7 +215,7 @@ fn accounts_share_equal_endpoints() {
 #[test]
 fn the_rate_follows_the_accounts() {
     let accounts = |count: usize| {
-        let mut file = String::from("poll: {interval: 10s}\naccounts:\n");
+        let mut file = String::from("poll: {interval: 10s}\nbudget: {allow_over_budget: true}\naccounts:\n");
         for i in 0..count {
             writeln!(file, "  a{i}: {{app_id: wx{i:016x}, token: {{app_secret: x}}}}").unwrap();
         }

@@ -122,11 +122,11 @@ async fn a_token_server_gets_the_ids_and_the_secrets_as_they_are_now() {
     std::fs::write(&url_file, format!("{}/{{app_id}}/token?component={{component_app_id}}\n", server.uri()))
         .unwrap();
     let headers = vec![
-        ("authorization".to_owned(), SecretSource::File(key_file.clone())),
+        ("authorization".to_owned(), SecretSource::file(&key_file)),
         ("x-app".to_owned(), inline("{app_id}")),
         ("x-home".to_owned(), SecretSource::Env("PATH".to_owned())),
     ];
-    let source = ReadOnlySource::Http(HttpSource { url: SecretSource::File(url_file), headers, ..http("") });
+    let source = ReadOnlySource::Http(HttpSource { url: SecretSource::file(url_file), headers, ..http("") });
     let reader = reader();
     for key in ["first", "second"] {
         std::fs::write(&key_file, format!("Bearer {key}\n")).unwrap();

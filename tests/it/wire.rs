@@ -310,7 +310,7 @@ async fn a_secret_file_is_read_at_each_fetch() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("secret");
     let mut account = account(&server.uri());
-    account.token = TokenSource::StableToken { app_secret: SecretSource::File(file.clone()) };
+    account.token = TokenSource::StableToken { app_secret: SecretSource::file(&file) };
     let mut poller = Poller::new(account, &api_config());
     let (class, _, text) = failure(&poller.poll().await);
     assert_eq!(class, "secret");

@@ -34,7 +34,10 @@ fn every_small_example_loads() {
     let known = |file: &str| SMALL_EXAMPLES.iter().any(|(name, ..)| file == format!("{name}.yaml"));
     for entry in fs::read_dir("config").unwrap() {
         let file = entry.unwrap().file_name().into_string().unwrap();
-        assert!(known(&file) || file.ends_with(".example.yaml"), "{file} is loaded by no test");
+        assert!(
+            known(&file) || file.ends_with(".example.yaml") || file == "accounts.d",
+            "{file} is loaded by no test"
+        );
     }
 }
 
@@ -44,6 +47,8 @@ fn the_example_with_every_key_loads() {
         ("BRAND_MAIN_APP_SECRET", "0123456789abcdef"),
         ("BRAND_SERVICE_APP_SECRET", "0123456789abcdef"),
         ("BRAND_SERVICE_PROXY", "http://user:password@egress.internal:3128"),
+        ("CLIENT_FLOWERS_APP_SECRET", "0123456789abcdef"),
+        ("CLIENT_TEA_APP_SECRET", "0123456789abcdef"),
     ]);
     let dir = tempfile::tempdir().unwrap();
     let secret = dir.path().join("brand-main");
@@ -51,15 +56,19 @@ fn the_example_with_every_key_loads() {
     set_mode(&secret, 0o600);
     let example = fs::read_to_string("config/wechat-material-exporter.example.yaml").unwrap();
     let example = example.replace("/run/secrets/brand-main", secret.to_str().unwrap());
+    let example = example.replace("[accounts.d/", "[config/accounts.d/");
     let path = dir.path().join("example.yaml");
     fs::write(&path, &example).unwrap();
     let loaded = load(&path, &env, None).unwrap_or_else(|faults| panic!("{faults}"));
     assert_eq!(loaded.warnings, [""; 0]);
     let defaults = good(ONE, &[]);
-    assert_eq!(loaded.config.accounts.len(), 2);
+    assert_eq!(loaded.broken, []);
+    let names: Vec<_> = loaded.config.accounts.iter().map(|account| account.name.as_str()).collect();
+    assert_eq!(names, ["brand-main", "brand-service", "client-flowers", "client-tea"]);
     let main = &loaded.config.accounts[0];
     assert_eq!(main.endpoint, defaults.accounts[0].endpoint, "the example shows the defaults");
     assert_eq!(main.limits, defaults.accounts[0].limits);
+    assert_eq!(main.budget, defaults.accounts[0].budget);
     assert_eq!((main.interval, main.hold), (defaults.accounts[0].interval, defaults.accounts[0].hold));
     assert_eq!(loaded.config.api.timeout, defaults.api.timeout);
     assert_eq!(loaded.config.api.connect_timeout, defaults.api.connect_timeout);

@@ -137,7 +137,7 @@ fn the_environment_wins_over_a_platform_of_the_file() {
     let config = good(
         &file,
         &[
-            ("WECHAT_EXPORTER__PLATFORMS__OPEN__INTERVAL", "1m"),
+            ("WECHAT_EXPORTER__PLATFORMS__OPEN__INTERVAL", "8m"),
             ("WECHAT_EXPORTER__PLATFORMS__OPEN__INCLUDE", "wx0123456789abcdef, wx1123456789abcdef"),
             ("WECHAT_EXPORTER__PLATFORMS__OPEN__COMPONENT_TOKEN__PATH", "d"),
         ],
@@ -145,6 +145,6 @@ fn the_environment_wins_over_a_platform_of_the_file() {
     let platform = &config.platforms[0];
     assert_eq!(platform.component_token, ComponentToken::ReadOnly(file_source("d")));
     let discovery = platform.discovery.as_ref().unwrap();
-    assert_eq!(discovery.interval, Duration::from_secs(60));
+    assert_eq!(discovery.interval, Duration::from_secs(480));
     assert_eq!(discovery.include, app_ids(&["wx0123456789abcdef", "wx1123456789abcdef"]));
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +26,14 @@ pub(super) fn pointer(text: &str) -> Pointer {
 fn token(keys: &str) -> TokenSource {
     let file = format!("accounts: {{a: {{app_id: wx0123456789abcdef, token: {{{keys}}}}}}}\n");
     good(&file, &[]).accounts[0].token.clone()
+}
+
+/// What a file with a secret becomes when it is loaded.
+fn secret_file(path: &Path) -> SecretSource {
+    match token(&format!("app_secret_file: '{}'", path.display())) {
+        TokenSource::StableToken { app_secret } => app_secret,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn read_only(keys: &str) -> ReadOnlySource {
@@ -75,7 +83,7 @@ fn a_token_server_has_everything_from_its_places() {
     );
     let headers = vec![
         ("x-inline".to_owned(), inline("007")),
-        ("authorization".to_owned(), SecretSource::File(header.clone())),
+        ("authorization".to_owned(), secret_file(&header)),
         ("x-env".to_owned(), SecretSource::Env("SECRET".into())),
     ];
     assert_eq!(
@@ -97,7 +105,7 @@ fn a_token_server_has_everything_from_its_places() {
     assert_eq!(
         read_only(&keys),
         ReadOnlySource::Http(HttpSource {
-            url: SecretSource::File(url),
+            url: secret_file(&url),
             headers: Vec::new(),
             pointer: None,
             expires_pointer: None,
@@ -254,7 +262,8 @@ fn the_plan_counts_every_call_to_wechat() {
         let reads = platform("reads", 'b', "source: file, path: '{app_id}'");
         let fetches = platform("fetches", 'c', "source: api_authorizer_token, accept_token_takeover: true");
         let account = format!("accounts: {{a: {{app_id: wx0123456789abcdef, interval: 10s, {keys}}}}}\n");
-        let config: Config = good(&format!("platforms:\n{reads}{fetches}{account}"), &[]);
+        let config: Config =
+            good(&format!("budget: {{allow_over_budget: true}}\nplatforms:\n{reads}{fetches}{account}"), &[]);
         (config.planned_requests_per_second() * 1e6).round() / 1e6
     };
     let token = 1.0 / 6_900.0;
