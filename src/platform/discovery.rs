@@ -237,7 +237,11 @@ impl Rounds {
                 self.is_uncounted = true;
             }
             Err(error) => match own_code(&error) {
-                Some(NOT_AUTHORIZED) => self.lose(&app_id),
+                Some(NOT_AUTHORIZED) => match self.members.due_since(&app_id, at) {
+                    // It was authorised anew meanwhile.
+                    Some(since) if since != auth_time => self.queue.push_back(app_id),
+                    _ => self.lose(&app_id),
+                },
                 Some(_) => {
                     let (platform, app_id) = (self.platform(), app_id.as_str());
                     tracing::debug!(%platform, app_id, %error, "no profile of an authorizer");

@@ -138,6 +138,18 @@ async fn an_account_that_is_denied_goes_at_once_and_comes_back_with_a_new_author
 }
 
 #[tokio::test]
+async fn a_denial_from_before_a_new_authorisation_is_not_held_against_it() {
+    let api = Api::start(1).await;
+    let late = error(61003, "not authorized").set_delay(Duration::from_secs(1));
+    api.plan(PROFILE, [late]);
+    let mut running = Setting::new(&api).with_discovery(OFTEN).start().await;
+    eventually("a question", || api.count(PROFILE) == 1).await;
+    api.world().authorizers.get_mut(&app_id(0)).unwrap().auth_time += 1;
+    running.follow("the account", |running| running.fleet.len() == 1).await;
+    assert_eq!(api.count(PROFILE), 2);
+}
+
+#[tokio::test]
 async fn one_authorizer_without_a_profile_does_not_stop_the_round() {
     let api = Api::start(5).await;
     api.plan(PROFILE, [error(50002, "user limited"), error(61003, "not authorized")]);
