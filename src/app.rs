@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use axum::Router;
 use tokio::net::TcpListener;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::polling::{Polling, Started, open_state};
@@ -54,7 +54,7 @@ pub struct Settings {
 pub struct App {
     source: Option<Source>,
     polling: Polling,
-    saving: JoinHandle<()>,
+    saving: JoinSet<()>,
     reloads: Reloads,
     requests: ReloadRequests,
     listeners: Vec<TcpListener>,
@@ -145,7 +145,7 @@ impl App {
             parts.spawn(unfailing(accept::serve(listener, router.clone(), limits, stop.clone())));
         }
         supervise(&mut parts, &ready, &stop).await?;
-        saving.await.context("the state file was not kept to the end")?;
+        end(saving).await?;
         tracing::info!("stopped");
         Ok(())
     }
@@ -159,11 +159,12 @@ impl App {
         let Outlets { store, metrics, .. } = polling.outlets.clone();
         let Started { scheduler, mut platforms, changes } = polling.start(Rounds::One, stop.clone()).await;
         drop(changes);
-        let scheduler = tokio::spawn(scheduler);
+        let mut polls = JoinSet::new();
+        polls.spawn(scheduler);
         stop.run_until_cancelled(platforms.one_round()).await.transpose()?;
         platforms.stop().await?;
-        scheduler.await.context("the scheduler panicked")?;
-        saving.await.context("the state file was not kept to the end")?;
+        end(polls).await?;
+        end(saving).await?;
         let (readings, info_labels) = store.snapshot_with_labels();
         let platforms = store.platforms();
         let failed = |last_poll: &LastPoll| *last_poll != LastPoll::Succeeded;
@@ -184,6 +185,14 @@ impl App {
                 .count(),
         })
     }
+}
+
+/// Waits for tasks that end by themselves.
+async fn end(mut tasks: JoinSet<()>) -> anyhow::Result<()> {
+    while let Some(ended) = tasks.join_next().await {
+        ended.context("a part of the exporter panicked")?;
+    }
+    Ok(())
 }
 
 async fn unfailing(part: impl Future<Output = ()>) -> anyhow::Result<()> {

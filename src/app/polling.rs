@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::sync::mpsc;
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -86,8 +86,9 @@ impl Polling {
 
 /// What an earlier process kept, how to keep what comes, and the task that does. What is wrong with
 /// the file is told and holds nobody up, unless another process uses it: then nothing must be polled.
-pub(super) async fn open_state(path: Option<PathBuf>) -> anyhow::Result<(Saver, Restored, JoinHandle<()>)> {
-    let Some(path) = path else { return Ok((Saver::off(), Restored::default(), tokio::spawn(async {}))) };
+pub(super) async fn open_state(path: Option<PathBuf>) -> anyhow::Result<(Saver, Restored, JoinSet<()>)> {
+    let mut tasks = JoinSet::new();
+    let Some(path) = path else { return Ok((Saver::off(), Restored::default(), tasks)) };
     let open = move || StateFile::open(&path, CLOCK.now());
     let Opened { file, restored, troubles } =
         spawn_blocking(open).await.context("the state file could not be read")??;
@@ -95,5 +96,6 @@ pub(super) async fn open_state(path: Option<PathBuf>) -> anyhow::Result<(Saver, 
         tracing::error!("{trouble}");
     }
     let (saver, saving) = saver::start(file, CLOCK);
-    Ok((saver, restored, tokio::spawn(saving)))
+    tasks.spawn(saving);
+    Ok((saver, restored, tasks))
 }

@@ -7,6 +7,8 @@ use axum::http::{HeaderMap, Method, Request, StatusCode};
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 
+use tokio::task::JoinSet;
+
 use super::*;
 use crate::clock::WallTime;
 use crate::config::{Account, AccountName, AppId, BaseUrl, Budget, Endpoint, Limits, TokenSource};
@@ -230,9 +232,9 @@ async fn what_makes_the_exporter_act_is_refused_unless_enabled() {
 }
 
 /// A site whose wishes for polls are answered so, one after the other.
-fn answering(answers: Vec<PollNowAnswer>) -> Site {
+fn answering(answers: Vec<PollNowAnswer>, scheduler: &mut JoinSet<()>) -> Site {
     let (polls, mut wishes) = mpsc::channel(1);
-    tokio::spawn(async move {
+    scheduler.spawn(async move {
         for told in answers {
             let Some(FleetChange::PollNow(wish)) = wishes.recv().await else { panic!() };
             assert_eq!(wish.name.as_str(), "brand");
@@ -251,7 +253,8 @@ async fn a_wish_for_a_poll_is_told_what_becomes_of_it() {
         (PollNowAnswer::TooSoon(Duration::from_millis(12_300)), StatusCode::TOO_MANY_REQUESTS, "wait 13 s"),
         (PollNowAnswer::Parked("quota_day"), StatusCode::CONFLICT, "(quota_day)"),
     ];
-    let site = answering(expected.iter().map(|(answer, ..)| *answer).collect());
+    let mut scheduler = JoinSet::new();
+    let site = answering(expected.iter().map(|(answer, ..)| *answer).collect(), &mut scheduler);
     for (_, status, words) in expected {
         let (told, headers, text) = site.request(Method::POST, "/-/poll?account=brand").await;
         assert_eq!(told, status);

@@ -61,7 +61,9 @@ impl Disk {
                     }
                 }
                 write_at = None;
-                waiting.into_iter().for_each(|kept| kept.send(()).unwrap_or_default());
+                for kept in waiting {
+                    kept.send(()).unwrap_or_default();
+                }
             }
         });
         saver

@@ -25,6 +25,13 @@ fn chance(what: [u64; 3]) -> f64 {
     (xxh3_64_with_seed(&bytes, SEED) >> 11) as f64 / 2_f64.powi(53)
 }
 
+/// The one of `all` that depends on `what` alone.
+fn one_of<T: Copy>(all: &[T], what: [u64; 3]) -> T {
+    let share = chance(what);
+    let place = (0..all.len()).rfind(|n| *n as f64 <= share * all.len() as f64);
+    all[place.unwrap()]
+}
+
 /// What the API does to an account within an hour of the plan.
 fn planned(place: u64, second: u64) -> Answer {
     // One account in eight has an hour of trouble, and twice in the week all of them have it.
@@ -46,11 +53,7 @@ fn planned(place: u64, second: u64) -> Answer {
         Answer::NoToken(40164),
         Answer::NoToken(89503),
     ];
-    if is_storm {
-        Answer::Unreachable
-    } else {
-        answers[(chance([place, hour, 2]) * answers.len() as f64) as usize]
-    }
+    if is_storm { Answer::Unreachable } else { one_of(&answers, [place, hour, 2]) }
 }
 
 /// The least wait after a failed poll, by the table of the contract and not by the code.
@@ -96,6 +99,10 @@ impl World {
         self.began.elapsed().as_secs_f64()
     }
 
+    fn second(&self) -> u64 {
+        self.began.elapsed().as_secs()
+    }
+
     fn day(&self) -> i64 {
         shanghai_day(self.wall.plus(self.began.elapsed()))
     }
@@ -114,8 +121,8 @@ impl World {
             calls.polls.entry(self.day()).or_default().0 += 1;
         }
         (calls.is_running, calls.last_start) = (true, now);
-        *self.starts.lock().unwrap().entry(now as u64).or_default() += 1;
-        planned(name.place(), now as u64)
+        *self.starts.lock().unwrap().entry(self.second()).or_default() += 1;
+        planned(name.place(), self.second())
     }
 
     fn end(&self, name: &AccountName, answer: Answer) {
@@ -146,7 +153,7 @@ impl World {
 fn fleet(size: u64) -> Vec<Arc<Account>> {
     let account = |i: u64| {
         let mut account = Arc::unwrap_or_clone(account(&format!("account-{i}")));
-        let interval = INTERVALS[(chance([i, 0, 3]) * INTERVALS.len() as f64) as usize];
+        let interval = one_of(&INTERVALS, [i, 0, 3]);
         account.interval = Duration::from_secs(interval);
         Arc::new(account)
     };
@@ -176,7 +183,7 @@ async fn week(size: u64) {
                 pacer.slot().await;
                 let name = visit.account.name.clone();
                 let answer = seen.start(&name);
-                let takes = 0.02 + chance([name.place(), seen.seconds() as u64, 4]) * 0.5;
+                let takes = 0.02 + chance([name.place(), seen.second(), 4]) * 0.5;
                 tokio::time::sleep(Duration::from_secs_f64(takes)).await;
                 seen.end(&name, answer);
                 report(visit, vec![(Collector::Material, answer)])
