@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 use wechat_material_exporter::config::{Account, ApiConfig};
 
 use crate::faults::drill::{Drill, alone, polled, quick_api, seen};
-use crate::faults::peer::{Fault, Peer, busiest};
+use crate::faults::peer::{Call, Fault, Peer, busiest};
 
 const ACCOUNTS: usize = 2_000;
 const REQUESTS_PER_SECOND: u32 = 1_000;
@@ -48,25 +48,22 @@ impl Stalls {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_thousand_accounts_fail_and_heal_together_within_the_rate() {
     let _turn = alone().await;
-    let peer = Peer::start().await;
+    // All are due at once, and fail at once.
+    let peer = Peer::struck(UNAVAILABLE, None).await;
     let url = peer.url();
     let account = |n| Account { interval: 5 * SECOND, ..polled(n, &url) };
     let requests_per_second = NonZeroU32::new(REQUESTS_PER_SECOND).unwrap();
     let api = ApiConfig { requests_per_second, ..quick_api() };
     let stalls = Stalls::watch();
     let mut drill = Drill::with_api(api, SECOND, (0..ACCOUNTS).map(account).collect()).await;
-    drill.recovers().await;
+    peer.called(Call::Token, 2 * ACCOUNTS).await;
     drill.has_settled();
-    let mut ends = vec![0, peer.all_calls().len()];
-    peer.strike(UNAVAILABLE, None);
     drill.fails_as("network").await;
-    ends.push(peer.all_calls().len());
+    let healed = peer.all_calls().len();
     peer.heal();
     drill.recovers().await;
     let calls = peer.all_calls();
-    ends.push(calls.len());
-    for (phase, range) in ["start", "fail", "heal"].iter().zip(ends.windows(2)) {
-        let calls = &calls[range[0]..range[1]];
+    for (phase, calls) in [("fail", &calls[..healed]), ("heal", &calls[healed..])] {
         seen(&format!("{phase}: {} calls, {} in the busiest second", calls.len(), busiest(calls, SECOND)));
     }
     // A request that began in time may be late twice: where it leaves, and where it is noted.
