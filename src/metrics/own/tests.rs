@@ -85,8 +85,11 @@ fn every_label_set_starts_at_zero() {
 fn what_happened_is_counted_where_it_belongs() {
     let page = write(&used().gather(), Format::Text);
     for line in [
+        "wechat_exporter_accounts_broken 5",
         "wechat_exporter_accounts_configured 12",
-        "wechat_exporter_accounts_owned 5",
+        "wechat_exporter_accounts_owned 12",
+        "wechat_exporter_config_last_reload_success_timestamp_seconds 1795435200.25",
+        "wechat_exporter_config_last_reload_successful 1",
         "wechat_exporter_polls_in_flight 1",
         "wechat_exporter_poll_duration_seconds_bucket{le=\"0.05\"} 0",
         "wechat_exporter_poll_duration_seconds_bucket{le=\"0.1\"} 1",

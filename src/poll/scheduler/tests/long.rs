@@ -245,7 +245,6 @@ fn check(world: &World, size: u64) {
     println_for_the_record(size, days, polls, busiest);
 }
 
-#[expect(clippy::print_stdout, reason = "numbers for who runs the test by hand")]
 fn println_for_the_record(size: u64, days: f64, polls: u32, busiest: u32) {
     println!("{size} accounts, {days:.1} days, {polls} polls, at most {busiest} calls within a second");
 }
