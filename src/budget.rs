@@ -168,7 +168,7 @@ impl Polling {
             Api::DraftCount => Some(1_000),
             // Page of `getStableAccessToken`.
             Api::StableToken => Some(500_000),
-            // Table of daily limits, row of `getAccessToken`.
+            // Table of daily limits, which the page of `getAccessToken` names.
             Api::Token => Some(2_000),
             Api::QuotaGet
             | Api::ComponentToken

@@ -92,6 +92,29 @@ pub(super) struct Own {
     pub(super) budget: BudgetKeys,
 }
 
+/// What a plan comes from.
+#[derive(Clone, Copy, Debug)]
+enum Cause {
+    /// A key of the account or platform itself.
+    Own(&'static str),
+    /// A setting of all accounts.
+    Shared(Setting),
+}
+
+impl Own {
+    /// What the calls of `api` come from.
+    fn cause(self, api: Api) -> Cause {
+        match api {
+            Api::MaterialCount if self.interval => Cause::Own("interval"),
+            Api::MaterialCount if self.budget.daily_calls.is_some() => Cause::Own("daily_calls"),
+            Api::MaterialCount => Cause::Shared(Setting::Interval),
+            Api::DraftCount if self.draft_interval => Cause::Own("draft_interval"),
+            Api::DraftCount => Cause::Shared(Setting::DraftInterval),
+            token => Cause::Shared(Setting::MaxShare(token.label())),
+        }
+    }
+}
+
 /// Checks plans. A setting that many accounts share is reported once, when all are checked.
 #[derive(Debug)]
 pub(super) struct BudgetCheck<'s> {
@@ -128,18 +151,9 @@ impl<'s> BudgetCheck<'s> {
         }
         let max_share = self.settings.budget.max_share;
         for planned in polling.plan().into_iter().filter(|planned| planned.is_above(max_share)) {
-            let sets_quota = own.budget.daily_calls.is_some();
-            let shared = match planned.api {
-                Api::MaterialCount if own.interval => Err("interval"),
-                Api::MaterialCount if sets_quota => Err("daily_calls"),
-                Api::MaterialCount => Ok(Setting::Interval),
-                Api::DraftCount if own.draft_interval => Err("draft_interval"),
-                Api::DraftCount => Ok(Setting::DraftInterval),
-                token => Ok(Setting::MaxShare(token.label())),
-            };
-            match shared {
-                Err(key) => self.tell(&planned, &place(key), report),
-                Ok(setting) => {
+            match own.cause(planned.api) {
+                Cause::Own(key) => self.tell(&planned, &place(key), report),
+                Cause::Shared(setting) => {
                     let worst = self.shared.entry(setting).or_insert(planned);
                     if planned.every < worst.every {
                         *worst = planned;

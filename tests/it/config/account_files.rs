@@ -173,6 +173,17 @@ fn a_pattern_that_matches_nothing_is_warned_about_and_a_missing_file_is_broken()
     );
 }
 
+#[cfg(unix)]
+#[test]
+fn what_matches_and_is_no_regular_file_is_broken() {
+    let mut files = Files::new(MAIN);
+    // A pipe would be read until somebody writes to it, a socket cannot be opened at all.
+    let _socket = std::os::unix::net::UnixListener::bind(files.path("d/socket.yaml")).unwrap();
+    files
+        .load()
+        .has("main", &["d/socket.yaml: not a regular file: name a YAML file that this user can read"]);
+}
+
 #[test]
 fn an_account_file_has_accounts_only() {
     let mut files = Files::new(MAIN);
