@@ -127,6 +127,16 @@ impl SecretSource {
         Self::File(SecretFile { path: path.into().into(), fingerprint: None })
     }
 
+    /// Whether both are read from the same place, whatever stood there when.
+    pub(crate) fn is_same_place(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Inline(one), Self::Inline(other)) => one == other,
+            (Self::File(one), Self::File(other)) => one.path == other.path,
+            (Self::Env(one), Self::Env(other)) => one == other,
+            _ => false,
+        }
+    }
+
     /// Reads the value as it is now.
     pub async fn read(&self) -> Result<Secret, SecretError> {
         match self {

@@ -79,11 +79,13 @@ impl Transport {
         let Some(source) = &endpoint.proxy else { return Ok(self.direct.clone()) };
         let url = source.read().await?;
         let mut proxied = self.proxied.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = proxied.iter().find(|known| known.source == *source && known.url == url) {
+        if let Some(known) =
+            proxied.iter().find(|known| known.source.is_same_place(source) && known.url == url)
+        {
             return Ok(known.client.clone());
         }
         let client = self.settings.client(Some(&url))?;
-        proxied.retain(|known| known.source != *source);
+        proxied.retain(|known| !known.source.is_same_place(source));
         proxied.push(Proxied { source: source.clone(), url, client: client.clone() });
         Ok(client)
     }

@@ -44,7 +44,7 @@ async fn wrong_usage_exits_2_with_a_hint() {
     }
     let typo = run(&["--config.fil", "x"]).await;
     assert!(text(&typo.stderr).contains("--config.file"), "{}", text(&typo.stderr));
-    let unknown = command(&[]).env("WECHAT_EXPORTER_STATE_FILE", "x").output().await.unwrap();
+    let unknown = command(&[]).env("WECHAT_EXPORTER_STATE_FIL", "x").output().await.unwrap();
     assert_eq!(unknown.status.code(), Some(2));
 }
 

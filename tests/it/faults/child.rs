@@ -15,7 +15,8 @@ pub(crate) fn listed(name: &str, n: usize, peer: &Peer, interval: &str) -> Strin
 
 /// Writes the child's configuration.
 pub(crate) fn configure(dir: &Path, accounts: impl Iterator<Item = String>) -> PathBuf {
-    let mut text = String::from("api: {requests_per_second: 5000}\naccounts:\n");
+    let mut text =
+        String::from("api: {requests_per_second: 5000}\nbudget: {allow_over_budget: true}\naccounts:\n");
     for account in accounts {
         text.write_str(&account).unwrap();
     }
