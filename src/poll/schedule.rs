@@ -125,10 +125,11 @@ impl Rhythm {
     /// The regular moment after a poll that began at `began` and ended at `ended`, when polls are
     /// to be `spacing` apart, which is at least the interval. Missed ones are skipped, and one that
     /// is more than half an interval too soon is left out: after a park the account rejoins its
-    /// rhythm without a call too many.
+    /// rhythm without a call too many. Where polls are spaced for the quota's sake, it is a tenth.
     pub fn next(&self, began: Instant, ended: Instant, spacing: Duration) -> Instant {
         let first = self.first;
-        let after = ended.max(began + spacing.saturating_sub(self.interval / 2));
+        let early = if spacing > self.interval { self.interval / 10 } else { self.interval / 2 };
+        let after = ended.max(began + spacing.saturating_sub(early));
         let behind = after.saturating_duration_since(first).as_nanos();
         let interval = self.interval.as_nanos().max(1);
         let steps = if after < first { 0 } else { behind / interval + 1 };

@@ -1,5 +1,7 @@
 mod disk;
+mod listing;
 mod long;
+mod quota;
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -12,7 +14,7 @@ use crate::store::{Failing, LastPoll, Readings};
 use crate::web::ready::{Readiness, ReadyState};
 use crate::wechat::api::Api;
 use crate::wechat::class::{ErrCode, ErrorClass};
-use crate::wechat::collect::Collected;
+use crate::wechat::collect::{ApiQuota, Collected, QuotaLimit};
 use crate::wechat::error::{ApiError, Failure, Step};
 
 const INTERVAL: Duration = Duration::from_secs(600);
@@ -66,6 +68,8 @@ struct Ask<'a> {
 #[derive(Clone, Copy)]
 enum Answer {
     Counts,
+    /// Calls a day, and those that remain.
+    Quota(u64, u64),
     Errcode(i64),
     Unreachable,
     Parked,
@@ -173,6 +177,12 @@ fn report(visit: Visit, answers: Vec<(Collector, Answer)>) -> PollReport {
                 Collector::Draft => Collected::Draft(5),
                 Collector::Quota => Collected::Quota(Box::default()),
             }),
+            Answer::Quota(calls, remaining) => {
+                let limit = Some(QuotaLimit { calls, remaining });
+                Ok(Collected::Quota(
+                    [ApiQuota { api: Api::MaterialCount, limit, used: calls - remaining }].into(),
+                ))
+            }
             Answer::Errcode(code) => failed(api(code)),
             Answer::Unreachable => failed(Failure::Connect("refused".into())),
             Answer::NoToken(code) => {
