@@ -111,7 +111,12 @@ impl InForce {
                     while let Ok(more) = requests.try_recv() {
                         waiting.push(more);
                     }
-                    let outcome = self.reload().await;
+                    // A pipe may be silent for ever.
+                    let Some(loaded) = stop.run_until_cancelled(self.load()).await else { break };
+                    let outcome = match loaded {
+                        Ok(loaded) => self.take_over(loaded).await,
+                        Err(faults) => Err(self.refuse(faults)),
+                    };
                     for answer in waiting {
                         // Whoever asked may have gone away.
                         answer.send(outcome.clone()).unwrap_or_default();
@@ -122,22 +127,23 @@ impl InForce {
         self.platforms.stop().await
     }
 
-    async fn reload(&mut self) -> Outcome {
-        let refused = |faults| Err(ReloadFailed { faults, partly: None });
+    /// Reads the configuration, or tells what is wrong with it.
+    async fn load(&self) -> Result<Loaded, Vec<String>> {
         let Some(source) = &self.source else {
-            return refused(vec!["there is no configuration file to read".to_owned()]);
+            return Err(vec!["there is no configuration file to read".to_owned()]);
         };
-        let loaded = match source.load(Some(Arc::clone(&self.config))).await {
-            Ok(Ok(loaded)) => loaded,
-            Ok(Err(faults)) => return refused(self.refuse(faults.lines().to_vec())),
-            Err(error) => {
-                return refused(self.refuse(vec![format!("the configuration cannot be read: {error}")]));
-            }
-        };
+        match source.load(Some(Arc::clone(&self.config))).await {
+            Ok(Ok(loaded)) => Ok(loaded),
+            Ok(Err(faults)) => Err(faults.lines().to_vec()),
+            Err(error) => Err(vec![format!("the configuration cannot be read: {error}")]),
+        }
+    }
+
+    async fn take_over(&mut self, loaded: Loaded) -> Outcome {
         let Loaded { mut config, warnings, broken } = loaded;
         let endpoints: Vec<_> = config.endpoints().collect();
         if let Err(error) = self.client.reconfigure(&config.api, &endpoints) {
-            return refused(self.refuse(vec![format!("{error:#}")]));
+            return Err(self.refuse(vec![format!("{error:#}")]));
         }
         for warning in warnings {
             tracing::warn!("{warning}");
@@ -160,14 +166,14 @@ impl InForce {
     }
 
     /// Tells that the configuration is refused.
-    fn refuse(&self, faults: Vec<String>) -> Vec<String> {
+    fn refuse(&self, faults: Vec<String>) -> ReloadFailed {
         self.metrics.reload_failed();
         for fault in &faults {
             tracing::error!("{fault}");
         }
         tracing::error!(faults = faults.len(), "configuration not reloaded, the one before stays in force");
         self.store.publish_config_faults(faults.clone());
-        faults
+        ReloadFailed { faults, partly: None }
     }
 
     async fn apply(&mut self, config: Config, changes: &Changes) {
