@@ -1,5 +1,6 @@
 mod disk;
 mod long;
+mod settings;
 
 use std::sync::Mutex;
 use std::time::Duration;
