@@ -67,7 +67,8 @@ impl Reloads {
         (Self(sender), ReloadRequests(receiver))
     }
 
-    /// Reloads. Requests that come while one is in progress are answered together by the next.
+    /// Reloads. When it returns, the pages show what has changed. Requests that come while one is in
+    /// progress are answered together by the next.
     pub async fn reload(&self) -> Outcome {
         let stopping = || ReloadFailed { faults: vec!["the exporter is stopping".to_owned()], partly: None };
         let (answer, told) = oneshot::channel();
@@ -184,13 +185,16 @@ impl InForce {
             changes.added.binary_search(&account.name).is_ok()
                 || changes.changed.binary_search(&account.name).is_ok()
         };
+        let (applied, is_applied) = oneshot::channel();
         let listing = Listing {
             set: config.accounts.iter().filter(is_new).map(Arc::clone).collect(),
             gone,
             info_labels: config.info_labels.as_slice().into(),
             max_in_flight: config.api.max_in_flight,
+            applied,
         };
-        if self.changes.send(FleetChange::Listed(Box::new(listing))).await.is_err() {
+        let is_sent = self.changes.send(FleetChange::Listed(Box::new(listing))).await.is_ok();
+        if !is_sent || is_applied.await.is_err() {
             tracing::debug!("nobody takes the changes of the fleet any more");
         }
         self.platforms.resume();

@@ -58,7 +58,7 @@ where
     }
 
     fn list(&mut self, listing: Listing, now: Moment) {
-        let Listing { set, gone, info_labels, max_in_flight } = listing;
+        let Listing { set, gone, info_labels, max_in_flight, applied } = listing;
         self.max_in_flight = max_in_flight.max(1);
         for name in &gone {
             self.remove(&AccountKey::new(name.clone()));
@@ -66,6 +66,8 @@ where
         let readings = set.into_iter().map(|account| self.set(account, true, now)).collect();
         self.outlets.store.publish_all(readings, &gone, Some(info_labels));
         self.tell_ready();
+        // Whoever waits may have gone away.
+        applied.send(()).unwrap_or_default();
     }
 
     fn poll_now(&mut self, wish: PollNow, now: Moment) {

@@ -1,19 +1,23 @@
 //! Other settings of accounts that run.
 
+use tokio::sync::oneshot;
+
 use super::*;
 use crate::poll::change::Listing;
 
 impl Fleet {
     /// Takes over an account with other settings.
     async fn list(&self, account: Account) {
+        let (applied, is_applied) = oneshot::channel();
         let listing = Listing {
             set: vec![Arc::new(account)],
             gone: Vec::new(),
             info_labels: Arc::default(),
             max_in_flight: 4,
+            applied,
         };
         self.changes.send(FleetChange::Listed(Box::new(listing))).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        is_applied.await.unwrap();
     }
 }
 
