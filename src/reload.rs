@@ -151,6 +151,9 @@ impl InForce {
         }
         let changes = diff(&self.config.accounts, &mut config.accounts);
         self.apply(config, &changes).await;
+        let faults = show_broken(&broken, &self.store);
+        let broken = broken.iter().map(|file| file.accounts).sum();
+        self.metrics.configured(self.config.accounts.len(), broken, self.clock.now());
         tracing::info!(
             added = changes.added.len(),
             changed = changes.changed.len(),
@@ -160,20 +163,17 @@ impl InForce {
             removed_accounts = %Names(&changes.removed),
             "configuration reloaded"
         );
-        let faults = show_broken(&broken, &self.store);
-        let broken = broken.iter().map(|file| file.accounts).sum();
-        self.metrics.configured(self.config.accounts.len(), broken, self.clock.now());
         if faults.is_empty() { Ok(changes) } else { Err(ReloadFailed { faults, partly: Some(changes) }) }
     }
 
     /// Tells that the configuration is refused.
     fn refuse(&self, faults: Vec<String>) -> ReloadFailed {
         self.metrics.reload_failed();
+        self.store.publish_config_faults(faults.clone());
         for fault in &faults {
             tracing::error!("{fault}");
         }
         tracing::error!(faults = faults.len(), "configuration not reloaded, the one before stays in force");
-        self.store.publish_config_faults(faults.clone());
         ReloadFailed { faults, partly: None }
     }
 
