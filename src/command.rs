@@ -43,7 +43,8 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     let work = async {
         let source = source(flags);
-        let loaded = source.load(None).await??;
+        let Some(loaded) = stop.run_until_cancelled(source.load(None)).await else { return Ok(()) };
+        let loaded = loaded??;
         let settings = Settings {
             listen: flags.listen.clone(),
             telemetry_path: flags.telemetry_path.clone(),
@@ -73,7 +74,9 @@ async fn once(flags: &Flags) -> anyhow::Result<bool> {
     let stop = CancellationToken::new();
     let mut round = None;
     let work = async {
-        let loaded = source(flags).load(None).await??;
+        let source = source(flags);
+        let Some(loaded) = stop.run_until_cancelled(source.load(None)).await else { return Ok(()) };
+        let loaded = loaded??;
         let is_whole = loaded.broken.is_empty();
         let settings = Settings { state_file: flags.state_file.clone(), ..Settings::default() };
         let ended = App::bind(loaded, None, settings).await?.run_once(stop.clone()).await?;

@@ -67,7 +67,8 @@ impl Reloads {
         (Self(sender), ReloadRequests(receiver))
     }
 
-    /// Reloads. Requests that come while one is in progress are answered together by the next.
+    /// Reloads. When it returns, the pages show what has changed. Requests that come while one is in
+    /// progress are answered together by the next.
     pub async fn reload(&self) -> Outcome {
         let stopping = || ReloadFailed { faults: vec!["the exporter is stopping".to_owned()], partly: None };
         let (answer, told) = oneshot::channel();
@@ -111,7 +112,12 @@ impl InForce {
                     while let Ok(more) = requests.try_recv() {
                         waiting.push(more);
                     }
-                    let outcome = self.reload().await;
+                    // A pipe may be silent for ever.
+                    let Some(loaded) = stop.run_until_cancelled(self.load()).await else { break };
+                    let outcome = match loaded {
+                        Ok(loaded) => self.take_over(loaded).await,
+                        Err(faults) => Err(self.refuse(faults)),
+                    };
                     for answer in waiting {
                         // Whoever asked may have gone away.
                         answer.send(outcome.clone()).unwrap_or_default();
@@ -122,28 +128,32 @@ impl InForce {
         self.platforms.stop().await
     }
 
-    async fn reload(&mut self) -> Outcome {
-        let refused = |faults| Err(ReloadFailed { faults, partly: None });
+    /// Reads the configuration, or tells what is wrong with it.
+    async fn load(&self) -> Result<Loaded, Vec<String>> {
         let Some(source) = &self.source else {
-            return refused(vec!["there is no configuration file to read".to_owned()]);
+            return Err(vec!["there is no configuration file to read".to_owned()]);
         };
-        let loaded = match source.load(Some(Arc::clone(&self.config))).await {
-            Ok(Ok(loaded)) => loaded,
-            Ok(Err(faults)) => return refused(self.refuse(faults.lines().to_vec())),
-            Err(error) => {
-                return refused(self.refuse(vec![format!("the configuration cannot be read: {error}")]));
-            }
-        };
+        match source.load(Some(Arc::clone(&self.config))).await {
+            Ok(Ok(loaded)) => Ok(loaded),
+            Ok(Err(faults)) => Err(faults.lines().to_vec()),
+            Err(error) => Err(vec![format!("the configuration cannot be read: {error}")]),
+        }
+    }
+
+    async fn take_over(&mut self, loaded: Loaded) -> Outcome {
         let Loaded { mut config, warnings, broken } = loaded;
         let endpoints: Vec<_> = config.endpoints().collect();
         if let Err(error) = self.client.reconfigure(&config.api, &endpoints) {
-            return refused(self.refuse(vec![format!("{error:#}")]));
+            return Err(self.refuse(vec![format!("{error:#}")]));
         }
         for warning in warnings {
             tracing::warn!("{warning}");
         }
         let changes = diff(&self.config.accounts, &mut config.accounts);
         self.apply(config, &changes).await;
+        let faults = show_broken(&broken, &self.store);
+        let broken = broken.iter().map(|file| file.accounts).sum();
+        self.metrics.configured(self.config.accounts.len(), broken, self.clock.now());
         tracing::info!(
             added = changes.added.len(),
             changed = changes.changed.len(),
@@ -153,38 +163,39 @@ impl InForce {
             removed_accounts = %Names(&changes.removed),
             "configuration reloaded"
         );
-        let faults = show_broken(&broken, &self.store);
-        let broken = broken.iter().map(|file| file.accounts).sum();
-        self.metrics.configured(self.config.accounts.len(), broken, self.clock.now());
         if faults.is_empty() { Ok(changes) } else { Err(ReloadFailed { faults, partly: Some(changes) }) }
     }
 
     /// Tells that the configuration is refused.
-    fn refuse(&self, faults: Vec<String>) -> Vec<String> {
+    fn refuse(&self, faults: Vec<String>) -> ReloadFailed {
         self.metrics.reload_failed();
+        self.store.publish_config_faults(faults.clone());
         for fault in &faults {
             tracing::error!("{fault}");
         }
         tracing::error!(faults = faults.len(), "configuration not reloaded, the one before stays in force");
-        self.store.publish_config_faults(faults.clone());
-        faults
+        ReloadFailed { faults, partly: None }
     }
 
     async fn apply(&mut self, config: Config, changes: &Changes) {
         let by_hand = config.accounts.iter().map(|account| account.app_id.clone());
+        self.platforms.set_rate(config.api.requests_per_second);
         let mut gone = self.platforms.apply(&config.platforms, by_hand).await;
         gone.extend(changes.removed.iter().cloned());
         let is_new = |account: &&Arc<Account>| {
             changes.added.binary_search(&account.name).is_ok()
                 || changes.changed.binary_search(&account.name).is_ok()
         };
+        let (applied, is_applied) = oneshot::channel();
         let listing = Listing {
             set: config.accounts.iter().filter(is_new).map(Arc::clone).collect(),
             gone,
             info_labels: config.info_labels.as_slice().into(),
             max_in_flight: config.api.max_in_flight,
+            applied,
         };
-        if self.changes.send(FleetChange::Listed(Box::new(listing))).await.is_err() {
+        let is_sent = self.changes.send(FleetChange::Listed(Box::new(listing))).await.is_ok();
+        if !is_sent || is_applied.await.is_err() {
             tracing::debug!("nobody takes the changes of the fleet any more");
         }
         self.platforms.resume();

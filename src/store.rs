@@ -253,6 +253,11 @@ impl Store {
         self.fleet.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The names of [`crate::config::Account::info_labels`].
+    pub fn info_labels(&self) -> Arc<[String]> {
+        Arc::clone(&self.fleet().info_labels)
+    }
+
     /// Replaces what is known of one platform.
     pub fn publish_platform(&self, readings: PlatformReadings) {
         let readings = Arc::new(readings);

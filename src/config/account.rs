@@ -317,6 +317,22 @@ pub struct Account {
     pub token: TokenSource,
 }
 
+impl Account {
+    /// The account where the label names that were `before` are now `after`: each value stays with
+    /// its name, and a new name has an empty one.
+    pub(crate) fn relabelled(self: &Arc<Self>, before: &[String], after: &[String]) -> Arc<Self> {
+        if before == after {
+            return Arc::clone(self);
+        }
+        let value = |label| {
+            let at = before.iter().position(|known| known == label)?;
+            self.info_labels.get(at).cloned()
+        };
+        let info_labels = after.iter().map(|label| value(label).unwrap_or_default()).collect();
+        Arc::new(Self { info_labels, ..Self::clone(self) })
+    }
+}
+
 /// What is collected beside material: the interval of each optional collector that is on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Collect {

@@ -143,21 +143,8 @@ impl Settling<'_> {
             _ => true,
         };
         let going_on = running.iter().filter(is_free).filter(has_platform);
-        going_on.map(|account| self.relabelled(account)).collect()
-    }
-
-    /// The running account with its labels in the new order.
-    fn relabelled(&self, account: &Arc<Account>) -> Arc<Account> {
-        let before = self.running.map_or(&[][..], |running| &running.info_labels);
-        if before == self.info_labels {
-            return Arc::clone(account);
-        }
-        let value = |label| {
-            let at = before.iter().position(|known| known == label)?;
-            account.info_labels.get(at).cloned()
-        };
-        let info_labels = self.info_labels.iter().map(|label| value(label).unwrap_or_default()).collect();
-        Arc::new(Account { info_labels, ..Account::clone(account) })
+        let labels_before = self.running.map_or(&[][..], |running| &running.info_labels);
+        going_on.map(|account| account.relabelled(labels_before, self.info_labels)).collect()
     }
 
     fn running_by_file(&self) -> HashMap<&std::path::Path, Vec<Arc<Account>>> {

@@ -92,6 +92,11 @@ impl RunningPlatforms {
         }
     }
 
+    /// Discovery takes at most half of `requests_per_second` from now on.
+    pub fn set_rate(&self, requests_per_second: NonZeroU32) {
+        self.common.pacer.set_rate(requests_per_second);
+    }
+
     /// Where polls find the platforms. Follows each [`RunningPlatforms::apply`].
     pub fn handles(&self) -> Arc<PlatformHandles> {
         Arc::clone(&self.handles)

@@ -34,6 +34,8 @@ pub struct Listing {
     pub info_labels: Arc<[String]>,
     /// Most polls at once.
     pub max_in_flight: usize,
+    /// Told when all of it is applied and the pages show it.
+    pub applied: oneshot::Sender<()>,
 }
 
 /// A wish to poll one account now.

@@ -8,7 +8,11 @@ use tokio::time::{Instant, sleep_until};
 
 /// The pace of all requests to the API. First come, first served.
 #[derive(Debug)]
-pub(crate) struct Pacer(Mutex<Pace>);
+pub(crate) struct Pacer {
+    pace: Mutex<Pace>,
+    /// A request takes so many slots of the rate.
+    slots: u32,
+}
 
 #[derive(Clone, Copy, Debug)]
 struct Pace {
@@ -20,17 +24,21 @@ struct Pace {
 impl Pacer {
     /// At most `rate` requests a second.
     pub(crate) fn new(rate: NonZeroU32) -> Self {
-        Self(Mutex::new(Pace { gap: gap(rate), free: None }))
+        Self::taking(1, rate)
     }
 
     /// At most half of `rate` requests a second.
     pub(crate) fn half(rate: NonZeroU32) -> Self {
-        Self(Mutex::new(Pace { gap: gap(rate) * 2, free: None }))
+        Self::taking(2, rate)
     }
 
-    /// At most `rate` requests a second from the next slot on that is not taken yet.
+    fn taking(slots: u32, rate: NonZeroU32) -> Self {
+        Self { pace: Mutex::new(Pace { gap: gap(rate) * slots, free: None }), slots }
+    }
+
+    /// Another `rate` from the next slot on that is not taken yet.
     pub(crate) fn set_rate(&self, rate: NonZeroU32) {
-        self.pace().gap = gap(rate);
+        self.pace().gap = gap(rate) * self.slots;
     }
 
     /// Waits for the next free slot. A caller that goes away leaves its slot unused.
@@ -47,7 +55,7 @@ impl Pacer {
     }
 
     fn pace(&self) -> MutexGuard<'_, Pace> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -73,6 +81,19 @@ mod tests {
         for window in starts.windows(21) {
             assert!(window[20] - window[0] > Duration::from_secs(1));
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn half_of_a_rate_stays_half_when_the_rate_changes() {
+        let rate = |rate| NonZeroU32::new(rate).unwrap();
+        let pacer = Pacer::half(rate(2));
+        pacer.set_rate(rate(200));
+        let start = Instant::now();
+        for _ in 0..101 {
+            pacer.slot().await;
+        }
+        let seconds = start.elapsed().as_secs_f64();
+        assert!((1.0..1.1).contains(&seconds), "{seconds}");
     }
 
     #[tokio::test(start_paused = true)]

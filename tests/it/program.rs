@@ -9,6 +9,9 @@ use tokio::process::{Child, ChildStderr, Command};
 /// Longest wait for anything. Generous: machines are slow, and a pass does not wait.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Has it listen where nobody else does.
+pub(crate) const FREE_PORT: &str = "--web.listen-address=127.0.0.1:0";
+
 /// The binary with an environment of its own.
 pub(crate) fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wechat-material-exporter"));
@@ -32,7 +35,7 @@ pub(crate) fn text(bytes: &[u8]) -> String {
 pub(crate) struct Serving {
     pub(crate) child: Child,
     pub(crate) url: String,
-    /// What it wrote to stderr until it served.
+    /// What was read of its stderr so far.
     pub(crate) log: String,
     stderr: BufReader<ChildStderr>,
 }
@@ -44,22 +47,35 @@ impl Serving {
     }
 
     pub(crate) async fn spawn(mut command: Command) -> Self {
-        let mut child = command.arg("--web.listen-address=127.0.0.1:0").spawn().unwrap();
-        let mut stderr = BufReader::new(child.stderr.take().unwrap());
-        let mut log = String::new();
+        Self::watch(command.arg(FREE_PORT).spawn().unwrap()).await
+    }
+
+    /// Waits until a child that was started on [`FREE_PORT`] says where it listens.
+    pub(crate) async fn watch(mut child: Child) -> Self {
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut serving = Self { child, url: String::new(), log: String::new(), stderr };
+        let line = serving.wait_for_line("listening").await;
+        let (_, rest) = line.split_once("listening").unwrap();
+        let address = rest.trim_start_matches(['=', '"', ':']).split([' ', '"', '\n', ',']).next().unwrap();
+        serving.url = format!("http://{address}");
+        serving
+    }
+
+    /// Waits for the next line of its log that holds `wanted`.
+    pub(crate) async fn wait_for_line(&mut self, wanted: &str) -> String {
         let read = async {
             loop {
                 let mut line = String::new();
-                assert!(stderr.read_line(&mut line).await.unwrap() > 0, "ended before it served:\n{log}");
-                log.push_str(&line);
-                if let Some((_, rest)) = line.split_once("listening") {
-                    let address = rest.trim_start_matches(['=', '"', ':']);
-                    break address.split([' ', '"', '\n', ',']).next().unwrap().to_owned();
+                let length = self.stderr.read_line(&mut line).await.unwrap();
+                assert!(length > 0, "ended before it wrote `{wanted}`:\n{}", self.log);
+                self.log.push_str(&line);
+                if line.contains(wanted) {
+                    break line;
                 }
             }
         };
-        let address = tokio::time::timeout(PATIENCE, read).await.expect("it says where it listens");
-        Self { child, url: format!("http://{address}"), log, stderr }
+        let came = tokio::time::timeout(PATIENCE, read).await;
+        came.unwrap_or_else(|_| panic!("it never wrote `{wanted}`:\n{}", self.log))
     }
 
     /// The body of a page, whatever its status.

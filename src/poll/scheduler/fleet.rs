@@ -58,14 +58,33 @@ where
     }
 
     fn list(&mut self, listing: Listing, now: Moment) {
-        let Listing { set, gone, info_labels, max_in_flight } = listing;
+        let Listing { set, gone, info_labels, max_in_flight, applied } = listing;
         self.max_in_flight = max_in_flight.max(1);
         for name in &gone {
             self.remove(&AccountKey::new(name.clone()));
         }
-        let readings = set.into_iter().map(|account| self.set(account, true, now)).collect();
+        let mut readings = self.relabel_discovered(&info_labels);
+        readings.extend(set.into_iter().map(|account| self.set(account, true, now)));
         self.outlets.store.publish_all(readings, &gone, Some(info_labels));
         self.tell_ready();
+        // Whoever waits may have gone away.
+        applied.send(()).unwrap_or_default();
+    }
+
+    /// Brings the labels of discovered accounts in line with their new names. Their platforms tell
+    /// of them anew, but a page may be sooner.
+    fn relabel_discovered(&mut self, after: &[String]) -> Vec<Readings> {
+        let before = self.outlets.store.info_labels();
+        if *before == *after {
+            return Vec::new();
+        }
+        let is_gone = |key: &AccountKey| self.visited.get(key) == Some(&true);
+        let discovered = self.accounts.iter_mut().filter(|(key, state)| !state.is_listed && !is_gone(key));
+        let relabelled = discovered.map(|(_, state)| {
+            state.readings.account = state.readings.account.relabelled(&before, after);
+            state.readings.clone()
+        });
+        relabelled.collect()
     }
 
     fn poll_now(&mut self, wish: PollNow, now: Moment) {

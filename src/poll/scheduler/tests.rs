@@ -2,6 +2,7 @@ mod disk;
 mod listing;
 mod long;
 mod quota;
+mod settings;
 
 use std::sync::Mutex;
 use std::time::Duration;

@@ -21,9 +21,10 @@ impl AccountState {
     /// back is of the old settings and is dropped.
     pub(in crate::poll) fn configure(&mut self, account: Arc<Account>, now: Moment) {
         let is_token_new = account.token != self.readings.account.token;
+        let material_due = |state: &Self| state.collector(Collector::Material).map(|material| material.due);
+        let due_before = material_due(self);
         // An account without a token waits as a whole.
-        let waits =
-            self.collector(Collector::Material).filter(|_| self.is_failing()).map(|material| material.due);
+        let waits = due_before.filter(|_| self.is_failing());
         for collector in Collector::ALL {
             let known = &mut self.collectors[collector as usize];
             match (known.as_mut(), interval(&account, collector)) {
@@ -40,11 +41,14 @@ impl AccountState {
         self.readings.account = account;
         if is_token_new {
             self.token = TokenState::default();
-            self.is_visit_outdated = !self.visited.is_empty();
+            self.is_visit_outdated |= !self.visited.is_empty();
             self.end_wait(now.instant);
         }
         self.space(now);
-        self.show_next(now);
+        // The same moment is shown as the same number.
+        if material_due(self) != due_before {
+            self.show_next(now);
+        }
     }
 
     /// Makes the account due at once, at most once a minute, unless it waits for `WeChat`.
