@@ -129,7 +129,8 @@ impl Process {
         let state = self.state.collector(collector)?;
         let lease = self.state.lease.filter(|lease| state.due <= *lease);
         let began = state.poll.map(|poll| poll.began).or(lease.map(|_| state.due.max(self.now().instant)));
-        Some(began.map_or(state.due, |began| began + state.spacing.saturating_sub(state.rhythm.interval / 2)))
+        let regular = began.map(|began| began + state.spacing.saturating_sub(state.rhythm.interval / 2));
+        Some(regular.map_or(state.due, |regular| regular.max(state.due)))
     }
 }
 
@@ -278,6 +279,20 @@ fn a_poll_under_way_comes_back_at_its_next_regular_deadline() {
     let late = saved.material.next.millis() - BEGAN.plus(second() + HOUR).millis();
     assert!((0..=1).contains(&late), "{late} ms");
     assert_eq!(saved.material.last_poll, LastPoll::Succeeded, "how the last one ended is still known");
+}
+
+#[test]
+fn a_poll_that_waits_for_its_next_attempt_is_parked_with_its_account() {
+    // Drafts are due a moment after material, before the second attempt of material.
+    let draft = HOUR + Duration::from_millis(300).div_f64(second().div_duration_f64(HOUR));
+    let no_token = Some((Step::Call(Api::StableToken), failing(ErrorClass::Ip, Some(40164))));
+    let history = [good(), busy(), Met { no_token, ..good() }];
+    let before = Process::killed(collecting(Some(draft), None), &history, Killed::Waiting(0));
+    let (due, now) = (before.state.due().unwrap(), before.now().instant);
+    assert!(due >= now + HOUR, "{:?}", due - now);
+    let after = before.restarted(0, 0).state;
+    assert!(after.due().unwrap() + ROUNDING >= due, "{:?} early", due - after.due().unwrap());
+    assert_eq!(after.readings.next_poll, before.state.readings.next_poll);
 }
 
 #[test]
