@@ -59,7 +59,9 @@ impl Process {
     /// One that has met all this, and comes to the moment of its end.
     fn killed(account: Account, history: &[Met], killed: Killed) -> Self {
         let mut process = Self::new(account);
-        history.iter().for_each(|met| process.meet(met));
+        for met in history {
+            process.meet(met);
+        }
         let wait = process.state.due().unwrap().saturating_duration_since(process.now().instant);
         process.elapsed += match killed {
             Killed::Waiting(share) => wait * share / 1_000,
