@@ -72,10 +72,16 @@ impl<T> Default for OptionalReadings<T> {
 }
 
 impl<T> OptionalReadings<T> {
-    /// The last good value, unless it is older than `hold` at `now`.
+    /// The last good value, unless it is further than `hold` from `now`.
     pub fn held(&self, hold: Duration, now: WallTime) -> Option<&T> {
-        self.last_good.as_ref().filter(|(_, at)| now.since(*at) <= hold).map(|(value, _)| value)
+        self.last_good.as_ref().filter(|(_, at)| is_held(*at, hold, now)).map(|(value, _)| value)
     }
+}
+
+/// Whether a value that was right at `at` may be shown. One from the future is as old as nobody
+/// knows: the clock was wrong then, or is now.
+fn is_held(at: WallTime, hold: Duration, now: WallTime) -> bool {
+    now.since(at).max(at.since(now)) <= hold
 }
 
 /// Everything the pages show of one account. Immutable: a poll publishes a new one.
@@ -132,10 +138,10 @@ impl Readings {
         std::iter::once(&self.last_poll).chain(optional.into_iter().flatten())
     }
 
-    /// The last good counts, unless they are older than the account's `hold` at `now`: then they
-    /// are no longer shown.
+    /// The last good counts, unless they are further than the account's `hold` from `now`: then
+    /// they are no longer shown.
     pub fn held(&self, now: WallTime) -> Option<&LastGood> {
-        self.last_good.as_ref().filter(|good| now.since(good.at) <= self.account.hold)
+        self.last_good.as_ref().filter(|good| is_held(good.at, self.account.hold, now))
     }
 }
 
@@ -310,3 +316,6 @@ impl Store {
         self.changes.subscribe()
     }
 }
+
+#[cfg(test)]
+mod tests;

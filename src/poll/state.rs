@@ -282,7 +282,8 @@ impl AccountState {
             && let Some((until, streak)) = longest.map(|state| (state.due, state.streak))
         {
             for state in self.collectors.iter_mut().flatten().filter(|state| state.due < until) {
-                (state.due, state.streak) = (until, streak);
+                // An attempt that is still to come would be one of a poll long past.
+                (state.due, state.streak, state.poll) = (until, streak, None);
             }
             self.show_next(now);
         }

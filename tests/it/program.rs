@@ -113,6 +113,31 @@ impl Serving {
         assert!(sent.success());
     }
 
+    /// Waits until it has written a line of this text to stderr.
+    pub(crate) async fn wait_for_log(&mut self, wanted: &str) {
+        let read = async {
+            while !self.log.contains(wanted) {
+                assert!(self.stderr.read_line(&mut self.log).await.unwrap() > 0, "ended:\n{}", self.log);
+            }
+        };
+        let came = tokio::time::timeout(PATIENCE, read).await;
+        assert!(came.is_ok(), "never logged `{wanted}`:\n{}", self.log);
+    }
+
+    /// Ends it as a crash does.
+    pub(crate) async fn kill(self) {
+        self.signal("KILL");
+        assert_eq!(self.ended().await.0, None);
+    }
+
+    /// Ends it in order; what it wrote to stderr.
+    pub(crate) async fn stop(self) -> String {
+        self.signal("TERM");
+        let (code, _, log) = self.ended().await;
+        assert_eq!(code, Some(0), "{log}");
+        log
+    }
+
     /// Waits for the end. Exit code and all of stdout and stderr.
     pub(crate) async fn ended(mut self) -> (Option<i32>, String, String) {
         let end = async {

@@ -10,6 +10,7 @@ use crate::poll::account::{PollReport, Visit};
 use crate::poll::change::{FleetChange, Listing, PollNow, PollNowAnswer};
 use crate::poll::schedule::AccountKey;
 use crate::poll::state::{AccountState, Moment};
+use crate::state::record::Record;
 use crate::store::Readings;
 
 impl<P, F> Scheduler<P>
@@ -134,7 +135,16 @@ where
                 let saved = self.restored.take_account(&account.name, &account.app_id);
                 let written_at = self.restored.written_at.unwrap_or(now.wall);
                 free.insert(match saved {
-                    Some(saved) => AccountState::restored(account, saved, written_at, now),
+                    Some(saved) => {
+                        let next = saved.material.next;
+                        let state = AccountState::restored(account, saved, written_at, now);
+                        if state.readings.next_poll < next {
+                            // The clock was set back. Kept as it was, the deadline would be far away
+                            // as soon as the file is written by this clock.
+                            self.outlets.saver.keep(Record::Account(state.saved(now)));
+                        }
+                        state
+                    }
                     None => AccountState::new(account, now),
                 })
             }

@@ -2,6 +2,8 @@ mod disk;
 mod listing;
 mod long;
 mod quota;
+mod restart;
+mod round;
 mod settings;
 
 use std::sync::Mutex;
@@ -78,6 +80,22 @@ enum Answer {
     Panic,
 }
 
+/// What a fleet begins with beside its accounts.
+struct Setting {
+    clock: Clock,
+    saver: Saver,
+    restored: Restored,
+    rounds: Rounds,
+}
+
+impl Setting {
+    fn new() -> Self {
+        let wall = WallTime::from_millis(1_795_435_200_000);
+        let clock = Clock::Anchored { wall, since: Instant::now() };
+        Self { clock, saver: Saver::off(), restored: Restored::default(), rounds: Rounds::Endless }
+    }
+}
+
 impl Fleet {
     fn start(names: &[&str], max_in_flight: usize, answer: fn(Ask<'_>) -> (Answer, Duration)) -> Self {
         let accounts: Vec<_> = names.iter().map(|name| account(name)).collect();
@@ -89,6 +107,14 @@ impl Fleet {
         max_in_flight: usize,
         answer: fn(Ask<'_>) -> (Answer, Duration),
     ) -> Self {
+        Self::with(Setting::new(), accounts, max_in_flight, answer)
+    }
+
+    fn with<A>(setting: Setting, accounts: &[Arc<Account>], max_in_flight: usize, answer: A) -> Self
+    where
+        A: Fn(Ask<'_>) -> (Answer, Duration) + Clone + Send + 'static,
+    {
+        let Setting { clock, saver, restored, rounds } = setting;
         let visits = Arc::new(Mutex::new(Vec::new()));
         let start = Instant::now();
         let seen = Arc::clone(&visits);
@@ -100,6 +126,7 @@ impl Fleet {
                 seen.push(Seen { name: name.clone(), at: start.elapsed(), due: visit.due.clone() });
                 nth
             };
+            let answer = answer.clone();
             async move {
                 let mut answers = Vec::new();
                 for collector in visit.due.clone() {
@@ -110,22 +137,11 @@ impl Fleet {
                 report(visit, answers)
             }
         };
-        let outlets = Outlets {
-            store: Arc::default(),
-            metrics: new_metrics(),
-            ready: Readiness::default(),
-            saver: Saver::off(),
-        };
-        let wall = WallTime::from_millis(1_795_435_200_000);
-        let clock = Clock::Anchored { wall, since: start };
+        let outlets =
+            Outlets { store: Arc::default(), metrics: new_metrics(), ready: Readiness::default(), saver };
         let (changes, receiver) = mpsc::channel(8);
-        let beginning = Beginning {
-            accounts: accounts.to_vec(),
-            restored: Restored::default(),
-            changes: receiver,
-            max_in_flight,
-            rounds: Rounds::Endless,
-        };
+        let beginning =
+            Beginning { accounts: accounts.to_vec(), restored, changes: receiver, max_in_flight, rounds };
         let scheduler = Scheduler::new(beginning, clock, outlets.clone(), poll);
         let stop = CancellationToken::new();
         let mut running = JoinSet::new();
@@ -151,9 +167,20 @@ impl Fleet {
         self.outlets.store.get(&AccountName::parse(name).unwrap()).unwrap()
     }
 
-    async fn end(mut self) {
+    async fn end(self) {
         self.stop.cancel();
+        self.ended().await;
+    }
+
+    /// Waits until it has ended by itself; the visits of each account.
+    async fn ended(mut self) -> HashMap<String, usize> {
+        drop(self.changes);
         while self.running.join_next().await.is_some() {}
+        let mut counts = HashMap::new();
+        for seen in self.visits.lock().unwrap().iter() {
+            *counts.entry(seen.name.clone()).or_default() += 1;
+        }
+        counts
     }
 }
 

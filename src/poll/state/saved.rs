@@ -157,3 +157,6 @@ impl Resumption {
         Rhythm::from(self.now.instant + Duration::from_millis(until.cast_unsigned()), interval)
     }
 }
+
+#[cfg(test)]
+mod tests;

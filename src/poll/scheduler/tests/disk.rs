@@ -6,9 +6,8 @@ use super::*;
 use crate::state::record::SavedAccount;
 use crate::state::saver::Message;
 
-/// How long a change waits at most, and how long a write takes.
+/// How long a change waits at most.
 const GATHER: Duration = Duration::from_secs(2);
-const WRITE: Duration = Duration::from_millis(15);
 
 #[derive(Default)]
 struct Content {
@@ -17,28 +16,32 @@ struct Content {
 }
 
 pub(super) struct Disk {
-    clock: Clock,
+    /// Of the process that writes next.
+    pub(super) clock: Clock,
+    /// How long a write takes.
+    pub(super) takes: Duration,
     content: Arc<Mutex<Content>>,
     writing: JoinSet<()>,
 }
 
 impl Disk {
     pub(super) fn new(clock: Clock) -> Self {
-        Self { clock, content: Arc::default(), writing: JoinSet::new() }
+        let takes = Duration::from_millis(15);
+        Self { clock, takes, content: Arc::default(), writing: JoinSet::new() }
     }
 
     /// A saver that writes here until the next [`Disk::kill`].
     pub(super) fn saver(&mut self) -> Saver {
         let (saver, mut messages) = Saver::in_memory();
-        let (content, clock) = (Arc::clone(&self.content), self.clock);
+        let (content, clock, takes) = (Arc::clone(&self.content), self.clock, self.takes);
         self.writing.spawn(async move {
             let mut unsaved = Vec::new();
-            let mut write_at = None;
-            loop {
+            let (mut write_at, mut is_open) = (None, true);
+            while is_open {
                 let mut waiting = Vec::new();
                 tokio::select! {
                     message = messages.recv() => match message {
-                        None => return,
+                        None => is_open = false,
                         Some(Message::Keep(record)) => {
                             unsaved.push(record);
                             write_at.get_or_insert_with(|| Instant::now() + GATHER);
@@ -52,7 +55,7 @@ impl Disk {
                     () = sleep_until(write_at.unwrap_or_else(Instant::now)), if write_at.is_some() => {}
                 }
                 let now = clock.now();
-                tokio::time::sleep(WRITE).await;
+                tokio::time::sleep(takes).await;
                 let mut content = content.lock().unwrap();
                 content.written_at = Some(now);
                 for record in unsaved.drain(..) {
@@ -67,6 +70,12 @@ impl Disk {
             }
         });
         saver
+    }
+
+    /// What is written of an account, to be asked at any time.
+    pub(super) fn look(&self) -> impl Fn(&str) -> Option<SavedAccount> + Clone + Send + use<> {
+        let content = Arc::clone(&self.content);
+        move |name| content.lock().unwrap().accounts.get(&AccountName::parse(name).unwrap()).cloned()
     }
 
     /// What a process finds that starts now.
