@@ -1,6 +1,6 @@
 # `make test` installs what the tests need (Debian, apt) and runs all of them.
 
-.PHONY: test tools check bench docs
+.PHONY: test tools check bench docs fuzz
 
 test: tools
 	cargo test --locked
@@ -18,3 +18,8 @@ bench:
 # Writes docs/metrics.md anew from the table of families.
 docs:
 	UPDATE_DOCS=1 cargo test --locked --lib metrics
+
+# Runs each fuzz target for SECONDS.
+SECONDS = 60
+fuzz:
+	fuzz/run.sh $(SECONDS)

@@ -12,6 +12,8 @@ pub mod command;
 pub mod config;
 pub mod demo;
 pub mod doctor;
+#[cfg(any(test, fuzzing))]
+mod fuzzing;
 mod handshake;
 pub mod listen;
 pub mod metrics;

@@ -7,6 +7,8 @@ mod accounts;
 mod budget;
 mod fault;
 mod file;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod keepers;
 mod keys;
 mod layers;

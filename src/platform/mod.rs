@@ -9,6 +9,8 @@ mod call;
 mod claims;
 mod component;
 mod discovery;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod gate;
 mod handle;
 mod list;

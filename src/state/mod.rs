@@ -42,6 +42,8 @@
 //! the process runs.
 
 pub mod file;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod line;
 mod read;
 pub mod record;

@@ -2,6 +2,8 @@
 
 pub mod accept;
 pub mod connection;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod handlers;
 mod lifecycle;
 pub mod negotiate;

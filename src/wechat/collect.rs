@@ -139,11 +139,11 @@ impl DataCall<'_> {
     }
 }
 
-fn draft_count(answer: &Map<String, Value>) -> Result<u64, Failure> {
+pub(super) fn draft_count(answer: &Map<String, Value>) -> Result<u64, Failure> {
     whole(answer, "total_count")
 }
 
-fn quota(api: Api, answer: &Map<String, Value>) -> Result<ApiQuota, Failure> {
+pub(super) fn quota(api: Api, answer: &Map<String, Value>) -> Result<ApiQuota, Failure> {
     let Some(Value::Object(quota)) = answer.get("quota") else {
         return Err(decode("`quota` is missing"));
     };

@@ -7,6 +7,8 @@ pub mod class;
 pub mod client;
 pub mod collect;
 pub mod error;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod hosts;
 pub(crate) mod offset;
 pub(crate) mod pacer;
