@@ -170,7 +170,8 @@ impl Exporter {
         answer.text
     }
 
-    /// Reloads by signal; the line of the log that holds `wanted`.
+    /// Reloads by signal; the next line of the log that holds `wanted`. One that an earlier reload by
+    /// request left there must not.
     async fn hang_up(&mut self, wanted: &str) -> String {
         self.serving.signal("HUP");
         self.serving.wait_for_line(wanted).await

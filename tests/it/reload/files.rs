@@ -27,7 +27,7 @@ async fn an_account_file_comes_changes_and_goes() {
     let page = exporter.page().await;
     assert!(page.info("x").contains("display_name=\"X\""), "{}", page.info("x"));
     fs::remove_file(site.path("d/shop.yaml")).unwrap();
-    exporter.hang_up("configuration reloaded").await;
+    exporter.hang_up("removed=2").await;
     let page = exporter.page().await;
     assert_eq!((page.about("x"), page.about("y")), (vec![], vec![]));
     assert_eq!(page.about("main"), before.about("main"));

@@ -62,7 +62,7 @@ async fn a_platform_that_is_added_finds_its_accounts_and_takes_them_away_with_it
     let site = site().await;
     let by_hand = accounts(&[entry("main", DISCOVERED, "")]);
     site.configure(&by_hand);
-    let mut exporter = site.serve().await;
+    let exporter = site.serve().await;
     let before = exporter.wait_for_up(&["main"]).await;
     assert!(!before.0.contains("platform=\"agency\""), "{}", before.0);
     site.configure(&format!("{}{by_hand}", platform(&site, "")));
@@ -71,7 +71,7 @@ async fn a_platform_that_is_added_finds_its_accounts_and_takes_them_away_with_it
     let page = exporter.wait_for(|page| authorizers(page, "polled").as_deref() == Some("3")).await;
     assert_eq!(page.about("main"), before.about("main"));
     site.configure(&by_hand);
-    exporter.hang_up("configuration reloaded").await;
+    exporter.reload().await;
     let page = exporter.page().await;
     assert!(!page.0.contains("platform=\"agency\""), "{}", page.0);
     for name in names() {
