@@ -144,8 +144,11 @@ impl App {
             let limits = ConnectionLimits::default();
             parts.spawn(unfailing(accept::serve(listener, router.clone(), limits, stop.clone())));
         }
-        supervise(&mut parts, &ready, &stop).await?;
+        let ended = supervise(&mut parts, &ready, &stop).await;
+        // Whatever happened, what is known is kept: without its parts nobody adds to it.
+        drop(parts);
         end(saving).await?;
+        ended?;
         tracing::info!("stopped");
         Ok(())
     }

@@ -58,11 +58,6 @@ impl Clock {
             Self::Anchored { wall, since } => wall.plus(since.elapsed()),
         }
     }
-
-    /// The wall time of a deadline, as seen now.
-    pub fn wall_of(self, deadline: Instant) -> WallTime {
-        self.now().plus(deadline.saturating_duration_since(Instant::now()))
-    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]

@@ -136,7 +136,8 @@ impl InForce {
         match source.load(Some(Arc::clone(&self.config))).await {
             Ok(Ok(loaded)) => Ok(loaded),
             Ok(Err(faults)) => Err(faults.lines().to_vec()),
-            Err(error) => Err(vec![format!("the configuration cannot be read: {error}")]),
+            // What panicked might have quoted the file.
+            Err(_) => Err(vec!["the configuration cannot be read: its reader failed".to_owned()]),
         }
     }
 

@@ -7,8 +7,9 @@ use anyhow::{Context, bail};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// Longest orderly end. Orchestrators kill after 30 s by default; a poll takes two calls of at
-/// most `api.timeout`.
+/// Longest orderly end. Orchestrators kill after 30 s by default. A poll is a token call, a data call
+/// for each collector and one repeat, each of at most `api.timeout`: where nothing answers, polls may
+/// take longer and are cut off.
 pub const GRACE: Duration = Duration::from_secs(20);
 
 /// The signals that end the process.

@@ -116,7 +116,9 @@ impl Rounds {
                 permit = changes.reserve(), if self.members.has_news() => {
                     let Ok(permit) = permit else {
                         tracing::debug!(platform = %self.platform(), "nobody takes the fleet's changes any more");
-                        rest.cancelled().await;
+                        if until == Until::Told {
+                            rest.cancelled().await;
+                        }
                         return Ok(self);
                     };
                     self.members.tell(permit);

@@ -21,9 +21,9 @@ use super::change::FleetChange;
 use super::schedule::{AccountKey, LANES, Lane, Schedule};
 use super::state::{AccountState, Moment, Next};
 use crate::clock::Clock;
-use crate::config::Account;
+use crate::config::{Account, AccountName};
 use crate::metrics::own::ExporterMetrics;
-use crate::state::record::Record;
+use crate::state::record::{Record, SavedAccount};
 use crate::state::restored::Restored;
 use crate::state::saver::Saver;
 use crate::store::Store;
@@ -81,6 +81,10 @@ pub struct Scheduler<P> {
     /// Whether no more changes can come.
     is_settled: bool,
     restored: Restored,
+    /// Accounts that went while they waited for a failure: they come back to it.
+    parked: HashMap<AccountName, SavedAccount>,
+    /// Who waits for the visit of one that goes under another name, by the key of that one.
+    renamed: HashMap<AccountKey, AccountKey>,
     /// Deadlines of polls that may begin.
     schedule: Schedule,
     /// Deadlines of polls that may not begin yet.
@@ -116,6 +120,8 @@ where
             changes,
             is_settled: false,
             restored,
+            parked: HashMap::new(),
+            renamed: HashMap::new(),
             schedule: Schedule::default(),
             accounts: HashMap::with_capacity(accounts.len()),
             running: JoinSet::new(),
@@ -147,10 +153,11 @@ where
                 () = sleep_until(wake_at.unwrap_or_else(Instant::now)), if wake_at.is_some() => {}
             }
         }
+        // First, because the polls that run may not end in time.
+        self.give_leases_back();
         while let Some(ended) = self.running.join_next_with_id().await {
             self.take(ended);
         }
-        self.give_leases_back();
     }
 
     fn now(&self) -> Moment {
@@ -189,16 +196,22 @@ where
 
     fn start_due(&mut self) {
         let now = Instant::now();
-        for lane in LANES {
-            while self.has_room(lane)
-                && let Some(key) = self.schedule.pop_due(lane, now)
-            {
-                self.start(key, lane, now);
-            }
+        while let Some(lane) = self.most_overdue(now)
+            && let Some(key) = self.schedule.pop_due(lane, now)
+        {
+            self.start(key, lane, now);
         }
         let lag = self.schedule.lag(now).max(self.leases.lag(now));
         self.outlets.metrics.set_scheduler_lag(lag);
         self.outlets.metrics.set_polls_in_flight(self.visits.len());
+    }
+
+    /// The lane whose next account has waited longest, of those that have room: neither starves
+    /// while the other has a backlog.
+    fn most_overdue(&self, now: Instant) -> Option<Lane> {
+        let with_room = LANES.into_iter().filter(|lane| self.has_room(*lane));
+        let heads = with_room.filter_map(|lane| Some((self.schedule.next_at(lane)?, lane)));
+        heads.filter(|(at, _)| *at <= now).min_by_key(|(at, _)| *at).map(|(_, lane)| lane)
     }
 
     fn start(&mut self, key: AccountKey, lane: Lane, now: Instant) {
@@ -227,16 +240,19 @@ where
         let now = self.now();
         let Some((key, lane)) = self.visits.remove(&id) else { return };
         self.unreachable -= usize::from(lane == Lane::Unreachable);
-        if self.visited.remove(&key) == Some(true) {
-            self.accounts.remove(&key);
+        let is_gone = self.visited.remove(&key) == Some(true);
+        if let Some(state) = self.accounts.get_mut(&key) {
+            let next = match ended {
+                Ok((_, report)) => state.report(report, now),
+                Err(_) => state.panicked(now),
+            };
+            match next {
+                Some(next) if !is_gone => self.follow_up(key.clone(), &next, now),
+                _ => {}
+            }
         }
-        let Some(state) = self.accounts.get_mut(&key) else { return };
-        let next = match ended {
-            Ok((_, report)) => state.report(report, now),
-            Err(_) => state.panicked(now),
-        };
-        if let Some(next) = next {
-            self.follow_up(key, &next, now);
+        if is_gone {
+            self.let_go(&key, now);
         }
     }
 

@@ -110,8 +110,8 @@ impl AccountState {
         self.collectors[collector as usize].as_ref()
     }
 
-    fn is_failing(&self) -> bool {
-        matches!(self.readings.last_poll, LastPoll::Failed(_))
+    fn due_of(&self, collector: Collector) -> Option<Instant> {
+        self.collector(collector).map(|state| state.due)
     }
 
     /// When the account is visited next.
@@ -135,14 +135,19 @@ impl AccountState {
         self.lease = Some(lease);
     }
 
-    /// Takes that back. Whether there was such a limit, and no visit made use of it.
-    pub(super) fn end_lease(&mut self) -> bool {
-        self.lease.take().is_some() && self.visited.is_empty()
+    /// Whether the next visit may begin, as far as the state file goes.
+    pub(super) fn has_lease(&self) -> bool {
+        self.lease.is_some()
     }
 
-    /// Whether nothing at all is known of it.
-    pub(super) fn is_unknown(&self) -> bool {
-        self.readings.last_poll == LastPoll::Pending
+    /// Why it waits, if it is for a failure.
+    pub(super) fn is_parked(&self) -> bool {
+        self.collectors.iter().flatten().any(|state| state.streak.is_some())
+    }
+
+    /// Takes that back where no visit makes use of it. Whether there was such a limit.
+    pub(super) fn end_lease(&mut self) -> bool {
+        self.visited.is_empty() && self.lease.take().is_some()
     }
 
     /// The visit that runs, if one does, was sent for another account of this name.
@@ -229,6 +234,7 @@ impl AccountState {
 
     /// Moves the polls of an API whose spacing has changed.
     fn space(&mut self, now: Moment) {
+        let due_before = self.due_of(Collector::Material);
         for collector in Collector::ALL {
             if let Some(spacing) = self.spacing(collector, now.wall)
                 && let Some(state) = &mut self.collectors[collector as usize]
@@ -238,6 +244,9 @@ impl AccountState {
         }
         if let Some(material) = self.collector(Collector::Material) {
             self.readings.interval = material.spacing;
+        }
+        if self.due_of(Collector::Material) != due_before {
+            self.show_next(now);
         }
     }
 
@@ -276,14 +285,18 @@ impl AccountState {
         let text = error.to_string();
         let visited = std::mem::take(&mut self.visited);
         let ended: Vec<_> = visited.iter().filter_map(|&one| self.fail(one, &failing, &text, now)).collect();
-        // The others would fail in the same way: none of them is sooner than those that did.
-        let longest = visited.iter().filter_map(|&one| self.collector(one)).max_by_key(|state| state.due);
+        // The others would fail in the same way: they wait too, but no longer than the account would
+        // if it had been asked for what it is asked for most often.
+        let streak = visited.iter().filter_map(|&one| self.collector(one)?.streak).max_by_key(|(_, n)| *n);
         if !ended.is_empty()
-            && let Some((until, streak)) = longest.map(|state| (state.due, state.streak))
+            && let Some((class, n)) = streak
+            && let Some(interval) = self.collectors.iter().flatten().map(|state| state.spacing).min()
         {
+            let waiting = Waiting { interval, place: self.place, now: now.wall };
+            let until = now.instant + backoff::delay(&failing, n, waiting);
             for state in self.collectors.iter_mut().flatten().filter(|state| state.due < until) {
                 // An attempt that is still to come would be one of a poll long past.
-                (state.due, state.streak, state.poll) = (until, streak, None);
+                (state.due, state.streak, state.poll) = (until, Some((class, n)), None);
             }
             self.show_next(now);
         }

@@ -95,9 +95,16 @@ struct WireCollector<'a, V> {
     good: Option<WireGood<V>>,
     #[serde(borrow)]
     last: WireLast<'a>,
-    #[serde(default, skip_serializing_if = "is_zero")]
-    streak: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    park: Option<WirePark<'a>>,
     next: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WirePark<'a> {
+    #[serde(borrow)]
+    class: Cow<'a, str>,
+    n: u32,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -205,11 +212,11 @@ impl WireAccount<'_> {
 
 impl<'a, V> WireCollector<'a, V> {
     fn new<T>(saved: &'a SavedCollector<T>, value: impl Fn(&'a T) -> V) -> Self {
-        let SavedCollector { last_good, last_poll, streak, next } = saved;
+        let SavedCollector { last_good, last_poll, park, next } = saved;
         Self {
             good: last_good.as_ref().map(|(good, at)| WireGood { value: value(good), at: at.millis() }),
             last: last_poll.into(),
-            streak: *streak,
+            park: park.map(|(class, n)| WirePark { class: class.label().into(), n }),
             next: next.millis(),
         }
     }
@@ -221,7 +228,10 @@ impl<'a, V> WireCollector<'a, V> {
                 None => None,
             },
             last_poll: self.last.parse()?,
-            streak: self.streak,
+            park: match self.park {
+                Some(park) => Some((ErrorClass::from_label(&park.class)?, park.n)),
+                None => None,
+            },
             next: WallTime::from_millis(self.next),
         })
     }
@@ -324,11 +334,6 @@ impl WireProfile<'_> {
             },
         })
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_zero(streak: &u32) -> bool {
-    *streak == 0
 }
 
 #[cfg(test)]

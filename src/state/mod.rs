@@ -23,8 +23,8 @@
 //! - `material`, `draft` and `quota` are collectors; the latter two are absent when not collected.
 //!   `good` is the last good value and its time, absent before the first. `last` is `"pending"`,
 //!   `"succeeded"` or `{"failed":{"class":…,"errcode":…,"seen_ip":…,"source":…}}`, of which all but
-//!   `class` may be absent. `streak` is the number of failed polls of that class before the last,
-//!   absent when 0. `next` is the next poll.
+//!   `class` may be absent. `park` is `{"class":…,"n":…}` while it waits for a failure, its own or
+//!   that of the token: the class, and the failed polls of it before the last. `next` is the next poll.
 //! - The value of `draft` is a number, that of `quota` a list of
 //!   `{"api":…,"limit":{"calls":…,"remaining":…},"used":…}`, without `limit` when it is unknown.
 //! - `found` is `"mini_program"`, `"not_permitted"` or as above.

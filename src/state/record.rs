@@ -4,6 +4,7 @@ use crate::clock::WallTime;
 use crate::config::{AccountName, AppId, PlatformName};
 use crate::platform::Profile;
 use crate::store::{LastPoll, MaterialCounts};
+use crate::wechat::class::ErrorClass;
 use crate::wechat::collect::ApiQuota;
 
 /// One line of the state file.
@@ -56,8 +57,9 @@ pub struct SavedCollector<T> {
     pub last_good: Option<(T, WallTime)>,
     /// How the last poll ended.
     pub last_poll: LastPoll,
-    /// Failed polls in a row before that one, all of its class; 0 if it did not fail.
-    pub streak: u32,
+    /// Why it waits, where it does for a failure, be it its own or that of the account's token: the
+    /// class, and how many failed polls of it came in a row before the last.
+    pub park: Option<(ErrorClass, u32)>,
     /// When it is polled next. Of a poll that runs: when the next one is.
     pub next: WallTime,
 }

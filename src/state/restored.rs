@@ -20,6 +20,16 @@ pub struct Restored {
 }
 
 impl Restored {
+    /// Whether anything was kept of this account.
+    pub fn has_account(&self, name: &AccountName, app_id: &AppId) -> bool {
+        self.accounts.get(name).is_some_and(|saved| saved.app_id == *app_id)
+    }
+
+    /// Gives memory back after most was taken out.
+    pub fn shrink(&mut self) {
+        self.accounts.shrink_to_fit();
+    }
+
     /// Takes out what was kept of the account `name`. Nothing if that was another account.
     pub fn take_account(&mut self, name: &AccountName, app_id: &AppId) -> Option<SavedAccount> {
         self.accounts.remove(name).filter(|saved| saved.app_id == *app_id)

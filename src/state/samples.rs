@@ -38,7 +38,7 @@ pub(super) fn account(i: usize, image: u64) -> SavedAccount {
         material: SavedCollector {
             last_good: Some((counts, NOW)),
             last_poll: LastPoll::Succeeded,
-            streak: 0,
+            park: None,
             next: WallTime::from_millis(NOW.millis() + 600_000),
         },
         draft: None,
@@ -83,9 +83,9 @@ fn any_collector<T: Clone + std::fmt::Debug>(
     value: impl Strategy<Value = T>,
 ) -> impl Strategy<Value = SavedCollector<T>> {
     let last_good = option::of((value, any_time()));
-    (last_good, any_last_poll(), any::<u32>(), any_time()).prop_map(|(last_good, last_poll, streak, next)| {
-        SavedCollector { last_good, last_poll, streak, next }
-    })
+    let park = option::of((select(&CLASSES[..]).prop_map(|row| row.class), any::<u32>()));
+    (last_good, any_last_poll(), park, any_time())
+        .prop_map(|(last_good, last_poll, park, next)| SavedCollector { last_good, last_poll, park, next })
 }
 
 fn any_last_poll() -> impl Strategy<Value = LastPoll> {

@@ -24,11 +24,13 @@ where
         let mut readings = Vec::with_capacity(accounts.len());
         for account in accounts {
             let key = AccountKey::new(account.name.clone());
+            let is_restored = self.restored.has_account(&account.name, &account.app_id);
             readings.push(self.set(account, true, now));
-            if self.accounts.get(&key).is_some_and(AccountState::is_unknown) {
+            if !is_restored {
                 self.pending.insert(key);
             }
         }
+        self.restored.shrink();
         self.outlets.store.publish_all(readings, &[], None);
     }
 
@@ -45,7 +47,7 @@ where
             FleetChange::Gone(name) => {
                 let key = AccountKey::new(name);
                 if !self.is_listed(&key) {
-                    self.remove(&key);
+                    self.remove(&key, now);
                     self.outlets.store.forget(key.name());
                 }
             }
@@ -62,7 +64,7 @@ where
         let Listing { set, gone, info_labels, max_in_flight, applied } = listing;
         self.max_in_flight = max_in_flight.max(1);
         for name in &gone {
-            self.remove(&AccountKey::new(name.clone()));
+            self.remove(&AccountKey::new(name.clone()), now);
         }
         let mut readings = self.relabel_discovered(&info_labels);
         readings.extend(set.into_iter().map(|account| self.set(account, true, now)));
@@ -132,9 +134,11 @@ where
                 state
             }
             Entry::Vacant(free) => {
+                let parked = self.parked.remove(&account.name).filter(|it| it.app_id == account.app_id);
                 let saved = self.restored.take_account(&account.name, &account.app_id);
-                let written_at = self.restored.written_at.unwrap_or(now.wall);
-                free.insert(match saved {
+                // What was kept in memory is as of now: it began nothing that is not in it.
+                let written_at = if parked.is_some() { None } else { self.restored.written_at };
+                free.insert(match parked.or(saved) {
                     Some(saved) => {
                         let next = saved.material.next;
                         let state = AccountState::restored(account, saved, written_at, now);
@@ -153,12 +157,15 @@ where
         let (readings, lane, due) = (state.readings.clone(), state.lane(), state.due());
         let is_of_round = self.rounds == Rounds::Endless || due.is_some_and(|due| due <= now.instant);
         if let Some(due) = due.filter(|_| is_of_round && !is_visited) {
-            self.place(key, lane, due);
+            match self.visit_under_another_name(&key) {
+                Some(other) => _ = self.renamed.insert(other, key),
+                None => self.place(key, lane, due),
+            }
         }
         readings
     }
 
-    fn remove(&mut self, key: &AccountKey) {
+    fn remove(&mut self, key: &AccountKey, now: Moment) {
         self.unplace(key);
         self.pending.remove(key);
         // A visit that runs keeps the state until it is back: the account may return sooner.
@@ -169,7 +176,31 @@ where
                     state.is_listed = false;
                 }
             }
-            None => _ = self.accounts.remove(key),
+            None => self.let_go(key, now),
         }
+    }
+
+    /// Forgets an account that is not visited any more. One that waits for a failure is to come back
+    /// to it, whoever takes it out of the configuration for a moment.
+    pub(super) fn let_go(&mut self, key: &AccountKey, now: Moment) {
+        if let Some(state) = self.accounts.remove(key)
+            && state.is_parked()
+        {
+            self.parked.insert(key.name().clone(), state.saved(now));
+        }
+        if let Some(new) = self.renamed.remove(key)
+            && let Some(state) = self.accounts.get(&new)
+        {
+            let (lane, due) = (state.lane(), state.due());
+            self.place(new, lane, due.unwrap_or(now.instant));
+        }
+    }
+
+    /// The visit of the same account under a name that it has lost: two at once could retire each
+    /// other's token.
+    fn visit_under_another_name(&self, key: &AccountKey) -> Option<AccountKey> {
+        let app_id = |key: &AccountKey| self.accounts.get(key).map(|state| &state.readings.account.app_id);
+        let gone = self.visited.iter().filter(|(_, is_gone)| **is_gone).map(|(other, _)| other);
+        gone.filter(|other| *other != key).find(|other| app_id(other) == app_id(key)).cloned()
     }
 }

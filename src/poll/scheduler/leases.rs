@@ -6,7 +6,7 @@ use std::future::{Future, pending};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::Scheduler;
 use crate::poll::account::{PollReport, Visit};
@@ -16,6 +16,10 @@ use crate::state::saver::Saver;
 
 /// A lease is asked for so long before it is needed: longer than a disk takes.
 const LEAD: Duration = Duration::from_millis(500);
+/// A disk that takes longer does not answer, and holds nobody up any more.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// As long is waited for a disk that did not answer the last time.
+const SHORT_PATIENCE: Duration = Duration::from_millis(100);
 /// One writing leases what is due within this time, so that a fleet is not one writing an account.
 const AHEAD: Duration = Duration::from_millis(1_500);
 
@@ -25,19 +29,25 @@ pub(super) struct Leases {
     saver: Saver,
     waiting: Schedule,
     asked: Option<Asked>,
+    /// Whether the last leases were not written in time.
+    is_stuck: bool,
 }
 
 /// Leases that are being written.
 #[derive(Debug)]
 struct Asked {
     keys: Vec<AccountKey>,
+    /// The earliest deadline among them.
+    due: Instant,
     until: Instant,
+    /// When polling goes on though they are not written.
+    patience: Instant,
     written: oneshot::Receiver<()>,
 }
 
 impl Leases {
     pub(super) fn new(saver: Saver) -> Self {
-        Self { saver, waiting: Schedule::default(), asked: None }
+        Self { saver, waiting: Schedule::default(), asked: None, is_stuck: false }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -46,15 +56,21 @@ impl Leases {
 
     /// How late the most overdue account is that waits here.
     pub(super) fn lag(&self, now: Instant) -> Duration {
-        self.waiting.lag(now)
+        let asked = self.asked.as_ref().map(|asked| now.saturating_duration_since(asked.due));
+        self.waiting.lag(now).max(asked.unwrap_or_default())
     }
 
-    /// Returns when the leases that were asked for are written, or could not be.
+    /// Returns when the leases that were asked for are written, or could not be in time.
     pub(super) async fn granted(&mut self) {
-        match &mut self.asked {
-            // A saver that is gone keeps nothing, and holds nobody up.
-            Some(asked) => (&mut asked.written).await.unwrap_or_default(),
-            None => pending().await,
+        let Some(asked) = &mut self.asked else { return pending().await };
+        // A saver that is gone keeps nothing, and holds nobody up.
+        let is_late = timeout_at(asked.patience, &mut asked.written).await.is_err();
+        if std::mem::replace(&mut self.is_stuck, is_late) != is_late {
+            if is_late {
+                tracing::warn!("the state file was not written for {PATIENCE:?}: polling goes on without it");
+            } else {
+                tracing::info!("the state file is written in time again");
+            }
         }
     }
 }
@@ -96,9 +112,9 @@ where
 
     pub(super) fn ask_for_leases(&mut self) {
         let now = self.now();
-        if self.next_lease_at().is_none_or(|at| at > now.instant) {
+        let Some(due) = self.next_lease_at().filter(|at| *at <= now.instant).map(|at| at + LEAD) else {
             return;
-        }
+        };
         let until = now.instant + AHEAD;
         let (mut keys, mut records) = (Vec::new(), Vec::new());
         for lane in LANES {
@@ -115,7 +131,8 @@ where
             }
         }
         let written = self.leases.saver.keep_now(records);
-        self.leases.asked = Some(Asked { keys, until, written });
+        let patience = now.instant + if self.leases.is_stuck { SHORT_PATIENCE } else { PATIENCE };
+        self.leases.asked = Some(Asked { keys, due, until, patience, written });
     }
 
     pub(super) fn take_leases(&mut self) {
@@ -124,8 +141,8 @@ where
             let Some(state) = self.accounts.get(&key) else { continue };
             let Some(due) = state.due() else { continue };
             let lane = state.lane();
-            // It may have been put off meanwhile.
-            if due <= until {
+            // It may have been put off meanwhile, or be another account by the same name.
+            if due <= until && state.has_lease() {
                 self.leases.waiting.remove(&key);
                 self.schedule.set(key, lane, due);
             } else {
@@ -134,13 +151,18 @@ where
         }
     }
 
-    /// Keeps the real deadlines of accounts that were not polled after all.
+    /// Keeps the real deadlines of accounts that will not be polled after all, now.
     pub(super) fn give_leases_back(&mut self) {
         let now = self.now();
+        let mut records = Vec::new();
         for state in self.accounts.values_mut() {
             if state.end_lease() {
-                self.outlets.saver.keep(Record::Account(state.saved(now)));
+                records.push(Record::Account(state.saved(now)));
             }
+        }
+        if self.leases.saver.is_on() {
+            // Whether it came to that is in the log.
+            drop(self.leases.saver.keep_now(records));
         }
     }
 }

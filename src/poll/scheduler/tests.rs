@@ -1,6 +1,7 @@
 mod disk;
 mod listing;
 mod long;
+mod parks;
 mod quota;
 mod restart;
 mod round;

@@ -110,8 +110,10 @@ impl CollectorState {
         if self.rhythm.interval == interval {
             return;
         }
+        let is_spaced = self.spacing > self.rhythm.interval;
         (self.rhythm, self.spacing) = (Rhythm::entering(now, interval, place), interval);
-        if self.streak.is_none() {
+        // Nor does one for the quota's sake, until it is worked out anew.
+        if self.streak.is_none() && !is_spaced {
             self.due = self.due.min(now + interval);
         }
     }

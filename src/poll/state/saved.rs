@@ -13,6 +13,7 @@ use crate::config::Account;
 use crate::poll::schedule::Rhythm;
 use crate::state::record::{SavedAccount, SavedCollector};
 use crate::store::{LastGood, LastPoll, OptionalReadings};
+use crate::wechat::class::ErrorClass;
 use crate::wechat::collect::Collector;
 
 /// What happened so long after the file was last written may not be in it.
@@ -49,10 +50,7 @@ impl AccountState {
         now: Moment,
     ) -> SavedCollector<T> {
         let state = self.collector(collector);
-        let streak = match (last_poll, state.and_then(|state| state.streak)) {
-            (LastPoll::Failed(failing), Some((class, n))) if class == failing.class => n,
-            _ => 0,
-        };
+        let park = state.and_then(|state| state.streak);
         let next = state.map_or(now.wall, |state| {
             let is_under_way = state.poll.is_some() || self.lease.is_some_and(|lease| state.due <= lease);
             if is_under_way {
@@ -64,22 +62,22 @@ impl AccountState {
                 now.wall_of(state.due)
             }
         });
-        SavedCollector { last_good, last_poll: last_poll.clone(), streak, next }
+        SavedCollector { last_good, last_poll: last_poll.clone(), park, next }
     }
 
-    /// The account as it was kept in a file that was last written at `written_at`.
+    /// The account as it was kept, in a file that was last written at `written_at` or in memory.
     pub(in crate::poll) fn restored(
         account: Arc<Account>,
         saved: SavedAccount,
-        written_at: WallTime,
+        written_at: Option<WallTime>,
         now: Moment,
     ) -> Self {
         let mut state = Self::new(account, now);
         let SavedAccount { material, draft, quota, .. } = saved;
         let resumption = Resumption { written_at, now, place: state.place };
         let account = Arc::clone(&state.readings.account);
-        let failing = matches!(material.last_poll, LastPoll::Failed(_));
-        let mut resume = |collector, kept: Option<Kept<'_>>, otherwise: Instant| {
+        let is_parked = material.park.is_some();
+        let mut resume = |collector, kept: Option<Kept>, otherwise: Instant| {
             let interval = interval(&account, collector)?;
             let resumed = kept.map(|kept| resumption.collector(&kept, interval));
             let resumed =
@@ -90,7 +88,7 @@ impl AccountState {
         };
         let due = resume(Collector::Material, Some(Kept::from(&material)), now.instant);
         // An account without a token waits as a whole, also for what is collected since today.
-        let otherwise = due.filter(|_| failing).unwrap_or(now.instant);
+        let otherwise = due.filter(|_| is_parked).unwrap_or(now.instant);
         resume(Collector::Draft, draft.as_ref().map(Kept::from), otherwise);
         resume(Collector::Quota, quota.as_ref().map(Kept::from), otherwise);
         state.readings.last_good = material.last_good.map(|(counts, at)| LastGood { counts, at });
@@ -110,41 +108,39 @@ fn take<T>(readings: Option<&mut OptionalReadings<T>>, saved: Option<SavedCollec
 }
 
 /// What a deadline is made from.
-struct Kept<'a> {
+struct Kept {
     next: WallTime,
-    last_poll: &'a LastPoll,
-    streak: u32,
+    park: Option<(ErrorClass, u32)>,
 }
 
-impl<'a, T> From<&'a SavedCollector<T>> for Kept<'a> {
-    fn from(saved: &'a SavedCollector<T>) -> Self {
-        Self { next: saved.next, last_poll: &saved.last_poll, streak: saved.streak }
+impl<T> From<&SavedCollector<T>> for Kept {
+    fn from(saved: &SavedCollector<T>) -> Self {
+        Self { next: saved.next, park: saved.park }
     }
 }
 
-/// The moment at which a process takes over from one that wrote its file last at `written_at`.
+/// The moment at which an account is taken over from a process that wrote its file last at
+/// `written_at`, or from memory.
 struct Resumption {
-    written_at: WallTime,
+    written_at: Option<WallTime>,
     now: Moment,
     place: u64,
 }
 
 impl Resumption {
-    fn collector(&self, kept: &Kept<'_>, interval: Duration) -> CollectorState {
+    fn collector(&self, kept: &Kept, interval: Duration) -> CollectorState {
         let Self { written_at, now, place } = *self;
-        let covered = kept.next >= written_at && kept.next.since(written_at) <= UNSAVED;
+        let covered = written_at.is_some_and(|at| kept.next >= at && kept.next.since(at) <= UNSAVED);
         let next = if covered { kept.next.plus(interval) } else { kept.next };
         // Nobody knows how much time has passed on a clock that was set back: as if none had.
-        let wait = next.since(now.wall.max(written_at)).min(LONGEST_WAIT);
+        let wait = next.since(written_at.map_or(now.wall, |at| now.wall.max(at))).min(LONGEST_WAIT);
         let due = now.instant + wait;
-        let (rhythm, streak) = match kept.last_poll {
-            LastPoll::Failed(failing) => {
-                // The end of a wait is no regular moment, and a fleet may have failed as one.
-                (Rhythm::entering(due, interval, place), Some((failing.class, kept.streak)))
-            }
-            LastPoll::Pending | LastPoll::Succeeded => (self.rhythm(next, wait, interval), None),
+        // The end of a wait is no regular moment, and a fleet may have failed as one.
+        let rhythm = match kept.park {
+            Some(_) => Rhythm::entering(due, interval, place),
+            None => self.rhythm(next, wait, interval),
         };
-        CollectorState { streak, ..CollectorState::on(rhythm, due) }
+        CollectorState { streak: kept.park, ..CollectorState::on(rhythm, due) }
     }
 
     /// The rhythm that `next` belongs to: accounts that are late together go round evenly again.
@@ -153,7 +149,7 @@ impl Resumption {
             return Rhythm::from(self.now.instant + wait, interval);
         }
         let millis = i64::try_from(interval.as_millis()).unwrap_or(i64::MAX).max(1);
-        let until = (next.millis() - self.now.wall.millis()).rem_euclid(millis);
+        let until = next.millis().saturating_sub(self.now.wall.millis()).rem_euclid(millis);
         Rhythm::from(self.now.instant + Duration::from_millis(until.cast_unsigned()), interval)
     }
 }

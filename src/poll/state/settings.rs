@@ -21,10 +21,10 @@ impl AccountState {
     /// back is of the old settings and is dropped.
     pub(in crate::poll) fn configure(&mut self, account: Arc<Account>, now: Moment) {
         let is_token_new = account.token != self.readings.account.token;
-        let material_due = |state: &Self| state.collector(Collector::Material).map(|material| material.due);
-        let due_before = material_due(self);
+        let due_before = self.due_of(Collector::Material);
         // An account without a token waits as a whole.
-        let waits = due_before.filter(|_| self.is_failing());
+        let parked = self.collectors.iter().flatten().filter(|state| state.streak.is_some());
+        let waits = parked.map(|state| state.due).max();
         for collector in Collector::ALL {
             let known = &mut self.collectors[collector as usize];
             match (known.as_mut(), interval(&account, collector)) {
@@ -46,7 +46,7 @@ impl AccountState {
         }
         self.space(now);
         // The same moment is shown as the same number.
-        if material_due(self) != due_before {
+        if self.due_of(Collector::Material) != due_before {
             self.show_next(now);
         }
     }
@@ -63,11 +63,13 @@ impl AccountState {
             return PollNowAnswer::Parked(class.label());
         }
         self.wished_at = Some(now.instant);
-        // A poll that runs is what was wished for.
-        if self.visited.is_empty() {
-            self.end_wait(now.instant);
-            self.show_next(now);
+        // A poll that runs is what was wished for; of the others, the wait ends.
+        for collector in Collector::ALL.into_iter().filter(|one| !self.visited.contains(one)) {
+            if let Some(state) = &mut self.collectors[collector as usize] {
+                state.end_wait(now.instant);
+            }
         }
+        self.show_next(now);
         PollNowAnswer::Due
     }
 

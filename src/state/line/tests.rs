@@ -48,7 +48,7 @@ fn the_format_is_the_documented_one() {
 fn everything_that_can_be_said_of_an_account_is_named() {
     let line = concat!(
         r#"{"account":{"name":"a","app_id":"wx00000000","#,
-        r#""material":{"last":{"failed":{"class":"ip","errcode":40164,"seen_ip":"203.0.113.8"}},"streak":2,"next":3},"#,
+        r#""material":{"last":{"failed":{"class":"ip","errcode":40164,"seen_ip":"203.0.113.8"}},"park":{"class":"ip","n":2},"next":3},"#,
         r#""draft":{"good":{"value":7,"at":1},"last":{"failed":{"class":"other","source":"redis"}},"next":3},"#,
         r#""quota":{"good":{"value":[{"api":"get_materialcount","limit":{"calls":1000,"remaining":997},"used":3},"#,
         r#"{"api":"draft_count","used":0}],"at":1},"last":"pending","next":3}}}"#,
@@ -90,7 +90,7 @@ fn what_cannot_be_right_is_not_read() {
         r#"{"last":"asleep","next":1}"#,
         r#"{"last":{"failed":{"class":"asleep"}},"next":1}"#,
         r#"{"last":"pending","next":"soon"}"#,
-        r#"{"last":"pending","next":1,"streak":-1}"#,
+        r#"{"last":"pending","next":1,"park":{"class":"asleep","n":1}}"#,
         r#"{"good":{"value":{"voice":1,"video":1,"image":1},"at":1},"last":"pending","next":1}"#,
         r#"{"good":{"value":{"voice":-1,"video":1,"image":1,"news":1},"at":1},"last":"pending","next":1}"#,
     ] {

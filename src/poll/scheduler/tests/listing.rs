@@ -3,18 +3,14 @@
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::poll::change::{Listing, PollNow, PollNowAnswer};
+use crate::poll::change::{PollNow, PollNowAnswer};
 
 impl Fleet {
-    async fn list(&self, set: Vec<Arc<Account>>, gone: &[&str]) {
-        let gone = gone.iter().map(|name| AccountName::parse(name).unwrap()).collect();
-        let info_labels = Arc::from(["team".to_owned()]);
-        let listing = Listing { set, gone, info_labels, max_in_flight: 4 };
-        self.changes.send(FleetChange::Listed(Box::new(listing))).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(1)).await;
+    async fn list_all(&self, set: Vec<Arc<Account>>, gone: &[&str]) {
+        self.apply(set, gone, &["team"]).await;
     }
 
-    async fn wish(&self, name: &str) -> PollNowAnswer {
+    pub(super) async fn wish(&self, name: &str) -> PollNowAnswer {
         let (answer, told) = oneshot::channel();
         let wish = PollNow { name: AccountName::parse(name).unwrap(), answer };
         self.changes.send(FleetChange::PollNow(wish)).await.unwrap();
@@ -43,7 +39,7 @@ async fn a_new_list_is_shown_as_one_and_leaves_the_others_alone() {
     let fleet = Fleet::start(&["a", "b", "c"], 4, |_| (Answer::Counts, Duration::from_secs(1)));
     fleet.after(10).await;
     let before = fleet.readings("a");
-    fleet.list(vec![account("d"), changed("b", |b| b.display_name = "B".into())], &["c"]).await;
+    fleet.list_all(vec![account("d"), changed("b", |b| b.display_name = "B".into())], &["c"]).await;
     let (readings, labels) = fleet.outlets.store.snapshot_with_labels();
     let names: Vec<_> = readings.iter().map(|one| one.account.name.as_str()).collect();
     assert_eq!((names, &labels[..]), (vec!["a", "b", "d"], &["team".to_owned()][..]));
@@ -73,7 +69,7 @@ async fn new_token_settings_end_a_wait_but_not_one_for_wechat() {
         with_secret("risky", "t"),
         changed("same", |same| same.hold = Duration::from_secs(360_000)),
     ];
-    fleet.list(set, &[]).await;
+    fleet.list_all(set, &[]).await;
     fleet.after(1).await;
     assert_eq!(fleet.readings("wrong").last_poll, LastPoll::Succeeded);
     for (name, next_poll) in ["used-up", "risky", "same"].into_iter().zip(parked) {
@@ -89,7 +85,7 @@ async fn what_was_asked_with_old_token_settings_is_not_believed() {
         _ => (Answer::Counts, Duration::ZERO),
     });
     fleet.after(2).await;
-    fleet.list(vec![with_secret("a", "t")], &[]).await;
+    fleet.list_all(vec![with_secret("a", "t")], &[]).await;
     assert_eq!(fleet.after(0).await.len(), 1, "never two visits at once");
     assert_eq!(fleet.after(10).await.len(), 2, "the other one follows at once");
     let readings = fleet.readings("a");
@@ -104,7 +100,7 @@ async fn another_account_under_the_same_name_begins_anew() {
     });
     fleet.after(10).await;
     let other = |name| changed(name, |it| it.app_id = AppId::parse("wx00000000000000ff").unwrap());
-    fleet.list(vec![other("a"), other("busy")], &[]).await;
+    fleet.list_all(vec![other("a"), other("busy")], &[]).await;
     let readings = fleet.readings("a");
     assert!(readings.last_good.is_none() && readings.polls == 0, "those counts were another account's");
     fleet.after(5).await;
@@ -120,7 +116,7 @@ async fn another_interval_takes_effect_without_a_call_at_once() {
     let fleet = Fleet::start(&["a"], 4, |_| (Answer::Counts, Duration::ZERO));
     fleet.after(1_300).await;
     let polled = fleet.times("a").len();
-    fleet.list(vec![changed("a", |a| a.interval = Duration::from_secs(60))], &[]).await;
+    fleet.list_all(vec![changed("a", |a| a.interval = Duration::from_secs(60))], &[]).await;
     assert_eq!(fleet.times("a").len(), polled);
     fleet.after(600).await;
     assert!((9..=11).contains(&(fleet.times("a").len() - polled)), "{:?}", fleet.times("a"));
@@ -138,7 +134,7 @@ async fn what_a_platform_says_of_a_listed_account_is_ignored() {
     fleet.after(1).await;
     assert_eq!(&*fleet.readings("a").account.display_name, "");
     // From the moment it is no longer listed, it is the platform's.
-    fleet.list(Vec::new(), &["a"]).await;
+    fleet.list_all(Vec::new(), &["a"]).await;
     assert!(fleet.outlets.store.get(&AccountName::parse("a").unwrap()).is_none());
     fleet.changes.send(FleetChange::Set(account("a"))).await.unwrap();
     fleet.after(1).await;

@@ -24,6 +24,8 @@ async fn polls_are_spared_while_little_remains_and_come_back_the_next_day() {
     assert_eq!(fleet.readings("a").interval, Duration::from_secs(600));
     fleet.after(9_000).await;
     assert!(fleet.readings("a").interval > Duration::from_secs(1_200), "the page says so");
+    let shown = fleet.readings("a").next_poll.seconds() - 1_795_435_200.0;
+    assert!(shown > 9_060.0 + 1_200.0, "and when it is over: {shown}");
     let first_day = fleet.asked(4 * HOUR - 9_120, "a", Collector::Material).await;
     let told = fleet.asked(0, "a", Collector::Quota).await[1];
     let after: Vec<_> = first_day.iter().filter(|at| **at > told).collect();

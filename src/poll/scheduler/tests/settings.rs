@@ -8,15 +8,15 @@ use crate::poll::change::Listing;
 impl Fleet {
     /// Takes over an account with other settings.
     async fn list(&self, account: Account) {
-        self.apply(vec![Arc::new(account)], &[]).await;
+        self.apply(vec![Arc::new(account)], &[], &[]).await;
     }
 
     /// Takes over accounts, and the names of labels.
-    async fn apply(&self, set: Vec<Arc<Account>>, info_labels: &[&str]) {
+    pub(super) async fn apply(&self, set: Vec<Arc<Account>>, gone: &[&str], info_labels: &[&str]) {
         let (applied, is_applied) = oneshot::channel();
         let listing = Listing {
             set,
-            gone: Vec::new(),
+            gone: gone.iter().map(|name| AccountName::parse(name).unwrap()).collect(),
             info_labels: info_labels.iter().map(|&label| label.to_owned()).collect(),
             max_in_flight: 4,
             applied,
@@ -63,7 +63,7 @@ async fn the_moment_of_the_next_poll_is_shown_as_the_same_number_under_other_set
 #[tokio::test(start_paused = true)]
 async fn labels_of_a_discovered_account_stay_with_their_names() {
     let fleet = Fleet::start(&["a"], 4, |_| (Answer::Counts, Duration::from_secs(5)));
-    fleet.apply(Vec::new(), &["team", "region"]).await;
+    fleet.apply(Vec::new(), &[], &["team", "region"]).await;
     let info_labels = ["shop".into(), "north".into()].into();
     let found = Arc::new(Account { info_labels, ..Arc::unwrap_or_clone(account("b")) });
     for change in [FleetChange::Set(Arc::clone(&found)), FleetChange::Set(account("c"))] {
@@ -72,7 +72,7 @@ async fn labels_of_a_discovered_account_stay_with_their_names() {
     fleet.after(1).await;
     let lost = AccountName::parse("c").unwrap();
     fleet.changes.send(FleetChange::Gone(lost.clone())).await.unwrap();
-    fleet.apply(Vec::new(), &["region", "tier", "team"]).await;
+    fleet.apply(Vec::new(), &[], &["region", "tier", "team"]).await;
     let values: Vec<_> = fleet.readings("b").account.info_labels.iter().map(ToString::to_string).collect();
     assert_eq!(values, ["north", "", "shop"]);
     assert!(fleet.outlets.store.get(&lost).is_none(), "what is gone does not return, though it is visited");

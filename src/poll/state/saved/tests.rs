@@ -122,7 +122,7 @@ impl Process {
             wall: WallTime::from_millis(wall),
         };
         let account = Arc::clone(&self.state.readings.account);
-        let state = AccountState::restored(account, self.saved(), began.wall, now);
+        let state = AccountState::restored(account, self.saved(), Some(began.wall), now);
         Self { state, began: self.began, elapsed: now.instant - self.began }
     }
 
@@ -306,7 +306,7 @@ fn a_deadline_soon_after_the_last_write_counts_as_kept() {
     let later = Moment { instant: now.instant + 2 * HOUR, wall: now.wall.plus(2 * HOUR) };
     for (written_at, is_kept) in [(at(-3_001), false), (at(-3_000), true), (at(0), true), (at(1), false)] {
         let account = Arc::clone(&process.state.readings.account);
-        let restored = AccountState::restored(account, saved.clone(), written_at, later);
+        let restored = AccountState::restored(account, saved.clone(), Some(written_at), later);
         let expected = if is_kept { next.plus(HOUR) } else { later.wall };
         assert_eq!(restored.readings.next_poll.max(later.wall), expected.max(later.wall), "{written_at:?}");
         assert_eq!(restored.due().unwrap() > later.instant, is_kept, "{written_at:?}");
@@ -320,7 +320,7 @@ fn collecting(draft: Option<Duration>, quota: Option<Duration>) -> Account {
 /// As `before` left it, by another configuration.
 fn restarted_as(account: Account, before: &Process) -> Process {
     let now = before.now();
-    let state = AccountState::restored(Arc::new(account), before.saved(), now.wall, now);
+    let state = AccountState::restored(Arc::new(account), before.saved(), Some(now.wall), now);
     Process { state, began: before.began, elapsed: before.elapsed }
 }
 
