@@ -229,6 +229,8 @@ impl AccountState {
 
     /// Moves the polls of an API whose spacing has changed.
     fn space(&mut self, now: Moment) {
+        let due = |state: &Self| state.collector(Collector::Material).map(|material| material.due);
+        let before = due(self);
         for collector in Collector::ALL {
             if let Some(spacing) = self.spacing(collector, now.wall)
                 && let Some(state) = &mut self.collectors[collector as usize]
@@ -238,6 +240,9 @@ impl AccountState {
         }
         if let Some(material) = self.collector(Collector::Material) {
             self.readings.interval = material.spacing;
+        }
+        if due(self) != before {
+            self.show_next(now);
         }
     }
 
