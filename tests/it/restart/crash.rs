@@ -45,6 +45,9 @@ async fn twenty_starts_within_a_few_intervals_make_no_extra_call() {
     let installed = Installed::new(Scenario::generated(8), &format!("{INTERVAL}s")).await;
     (0..8).filter(|i| i % 2 == 0).for_each(|i| installed.hold_back(i, Duration::from_millis(300)));
     let began = Instant::now();
+    let first = installed.serve().await;
+    first.wait_for("/metrics", |page| are_up(page, 0..8)).await;
+    first.kill().await;
     for start in 0..STARTS {
         let exporter = installed.serve().await;
         // Any moment will do: where a life ends is what is tried here.
@@ -54,6 +57,5 @@ async fn twenty_starts_within_a_few_intervals_make_no_extra_call() {
     // Without a crash: at once, and an interval apart from the second poll on.
     let most = began.elapsed().as_secs() / INTERVAL + 1;
     let polls = installed.polls();
-    assert!(polls.iter().all(|polls| *polls <= most), "{polls:?}, not {most}");
-    assert!(polls.iter().sum::<u64>() > 0, "{polls:?}");
+    assert!(polls.iter().all(|polls| (1..=most).contains(polls)), "{polls:?}, not {most}");
 }

@@ -7,7 +7,7 @@ use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricT
 use prometheus::{Encoder as _, TextEncoder};
 
 use crate::clock::WallTime;
-use crate::config::{Kind, Pool};
+use crate::config::{Account, Kind, Pool};
 use crate::metrics::family::{ACCOUNT_FAMILIES, FamilyType};
 use crate::store::{Failing, LastPoll, Readings};
 use crate::wechat::collect::ApiQuota;
@@ -64,7 +64,7 @@ fn metric((labels, value): Series) -> Metric {
 fn series_of(family: &str, readings: &Readings, info_labels: &[String], now: WallTime) -> Vec<Series> {
     let account = &readings.account;
     let limits = account.limits;
-    let counts = readings.held(now).map(|good| good.counts);
+    let counts = readings.last_good.filter(|good| is_held(good.at, account, now)).map(|good| good.counts);
     let kinds = |value: &dyn Fn(Kind) -> f64| -> Vec<Series> {
         Kind::ALL.iter().map(|&kind| (vec![pair("kind", kind.label())], value(kind))).collect()
     };
@@ -128,7 +128,7 @@ fn series_of(family: &str, readings: &Readings, info_labels: &[String], now: Wal
         "wechat_draft_items" => {
             let draft = readings.draft.as_ref().and_then(|draft| draft.last_good);
             draft
-                .filter(|(_, at)| now.since(*at) <= account.hold)
+                .filter(|(_, at)| is_held(*at, account, now))
                 .map_or(vec![], |(drafts, _)| one(drafts as f64))
         }
         "wechat_api_quota_limit_calls" => quotas(readings, now, |quota| Some(quota.limit?.calls)),
@@ -141,9 +141,14 @@ fn series_of(family: &str, readings: &Readings, info_labels: &[String], now: Wal
     }
 }
 
+/// Whether a value of `at` is shown: neither too old nor from too far in the future.
+fn is_held(at: WallTime, account: &Account, now: WallTime) -> bool {
+    u128::from(at.millis().abs_diff(now.millis())) <= account.hold.as_millis()
+}
+
 fn quotas(readings: &Readings, now: WallTime, value: impl Fn(&ApiQuota) -> Option<u64>) -> Vec<Series> {
     let last_good = readings.quota.as_ref().and_then(|quota| quota.last_good.clone());
-    let held = last_good.filter(|(_, at)| now.since(*at) <= readings.account.hold);
+    let held = last_good.filter(|(_, at)| is_held(*at, &readings.account, now));
     let series = |quota: &ApiQuota| {
         Some((vec![("api".to_owned(), quota.api.label().to_owned())], value(quota)? as f64))
     };

@@ -348,6 +348,17 @@ fn a_collector_that_is_new_waits_with_an_account_that_fails() {
 }
 
 #[test]
+fn a_short_quota_that_puts_a_poll_off_is_shown_and_kept() {
+    // Three calls remain of the day's thousand.
+    let before = Process::killed(collecting(None, Some(HOUR)), &[good()], Killed::Waiting(0));
+    let due = before.state.collector(Collector::Material).unwrap().due;
+    assert!(due >= before.now().instant + 2 * HOUR);
+    assert_eq!(before.state.readings.next_poll, before.now().wall_of(due));
+    let after = before.restarted(0, 0).state;
+    assert!(after.collector(Collector::Material).unwrap().due + ROUNDING >= due);
+}
+
+#[test]
 fn failures_in_a_row_are_counted_on() {
     let secret = Some((Step::Call(Api::StableToken), failing(ErrorClass::Secret, Some(40125))));
     let account = Account { interval: Duration::from_secs(60), ..account("brand") };
