@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::account::{Account, AccountName, AppId};
-use super::fault::{Place, Report, join};
+use super::fault::{Place, Report, join, join_name};
 use super::platforms::Platforms;
 use super::resolve::{AccountKeys, Places, Resolver};
 use super::secrets::Variables;
@@ -58,8 +58,12 @@ impl<'r> Accounts<'r> {
     pub(super) fn read(&mut self, key: &str, node: Node) {
         self.count += 1;
         self.report.set_rank(self.count);
-        let path = join(STREAMED_KEY, key);
         let name = AccountName::parse(key);
+        let path = match (&name, &node) {
+            // Who writes keys below it means a name, which everybody may see.
+            (Some(name), Node::Map(_)) => path_of(name),
+            _ => join(STREAMED_KEY, key),
+        };
         match &name {
             None => self.report.fault(&Place::Key(path.clone()), "not an account name", AccountName::RULE),
             Some(name) => {
@@ -98,6 +102,11 @@ impl<'r> Accounts<'r> {
         accounts.shrink_to_fit();
         accounts
     }
+}
+
+/// Where the account of this name stands in its file.
+pub(super) fn path_of(name: &AccountName) -> String {
+    join_name(STREAMED_KEY, name.as_str())
 }
 
 /// Refuses what stands under `accounts` and is no map.

@@ -1,6 +1,6 @@
 //! What is wrong with a configuration, gathered so that the operator sees all of it at once.
-//! A fault names keys and describes what would be right. It never quotes a value: a secret may
-//! stand in the wrong place.
+//! A fault names keys and describes what would be right. It never quotes a value, and of a key only
+//! what cannot be a secret: one may stand in the wrong place.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -49,22 +49,41 @@ impl Place {
     }
 }
 
-/// `path.key`, with a key that is not a plain word in quotes, on one line and not too long.
+/// `path.key`, on one line and not too long. A key that is not a plain word is in quotes and cut where
+/// a secret may begin: `app_secret:VALUE` without its blank is a key.
 pub(super) fn join(path: &str, key: &str) -> String {
-    const LONGEST: usize = 64;
-    let mut out = String::from(path);
-    if !path.is_empty() {
-        out.push('.');
+    if !key.is_empty() && key.bytes().all(is_of_a_word) && is_like_a_key(key) {
+        return join_name(path, key);
     }
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
-    if !key.is_empty() && key.len() <= LONGEST && key.bytes().all(plain) {
-        out.push_str(key);
-        return out;
-    }
-    out.push('"');
-    out.extend(key.chars().take(LONGEST).flat_map(char::escape_debug));
-    out.push_str(if key.chars().nth(LONGEST).is_some() { "…\"" } else { "\"" });
-    out
+    let is_shown = |c: char| !c.is_ascii() || c == '.' || u8::try_from(c).is_ok_and(is_of_a_word);
+    let head: String = key.chars().take_while(|c| is_shown(*c)).collect();
+    let rest = if head.len() < key.len() { "…" } else { "" };
+    let shown = if is_like_a_key(&head) { head + rest } else { "…".to_owned() };
+    join_name(path, &format!("\"{}\"", shown.escape_debug()))
+}
+
+/// `path.name` for a name that is known to be one.
+pub(super) fn join_name(path: &str, name: &str) -> String {
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+}
+
+/// Characters of the keys that exist.
+fn is_of_a_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
+}
+
+/// Whether somebody may have meant a key by it, not a secret: an `AppSecret` has 32 letters and digits,
+/// a token more, a good password small and capital letters and digits.
+fn is_like_a_key(text: &str) -> bool {
+    const LONGEST: usize = 40;
+    const LONGEST_PART: usize = 20;
+    const LONGEST_MIXED_PART: usize = 8;
+    let is_word = |part: &str| {
+        let has = |kind: fn(&u8) -> bool| part.as_bytes().iter().any(kind);
+        let is_mixed = has(u8::is_ascii_digit) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase);
+        part.len() <= if is_mixed { LONGEST_MIXED_PART } else { LONGEST_PART }
+    };
+    text.len() <= LONGEST && text.split(|c: char| !c.is_alphanumeric()).all(is_word)
 }
 
 /// Collects faults and warnings while a configuration is read, by several readers at once.
@@ -151,9 +170,36 @@ mod tests {
     #[test]
     fn a_path_stays_on_one_line_and_short() {
         assert_eq!(join("accounts", "brand-1"), "accounts.brand-1");
-        assert_eq!(join("", "品牌 1\n"), "\"品牌 1\\n\"");
+        assert_eq!(join("", "品牌\u{2028}1"), "\"品牌\\u{2028}1\"");
+        assert_eq!(join("", "品牌 1\n"), "\"品牌…\"");
+        assert_eq!(join("", "poll.interval"), "\"poll.interval\"");
         assert_eq!(join("a", ""), "a.\"\"");
-        assert_eq!(join("", &"é".repeat(65)), format!("\"{}…\"", "é".repeat(64)));
+        assert_eq!(join("", &"é".repeat(65)), "\"…\"");
+    }
+
+    #[test]
+    fn a_key_is_cut_where_a_secret_may_begin() {
+        let shown = [
+            ("app_secret:0123456789abcdef0123456789abcdef", "\"app_secret…\""),
+            ("Authorization:Bearer-hunter2", "\"Authorization…\""),
+            ("X-Api-Key hunter2", "\"X-Api-Key…\""),
+            ("APP_SECRET=hunter2", "\"APP_SECRET…\""),
+            ("redis://:hunter2@cache", "\"redis…\""),
+            ("refreshtoken@@@hunter2", "\"refreshtoken…\""),
+            ("0123456789abcdef0123456789abcdef", "\"…\""),
+            ("0123456789abcdef0123456789abcdef:x", "\"…\""),
+            ("x-0123456789abcdef0123456789abcdef", "\"…\""),
+            ("eyJhbGciOiJIUzI1NiJ9.e30.abc", "\"…\""),
+            ("Tr0ub4dor3and5", "\"…\""),
+            ("some-words-that-are-rather-many-for-one-key", "\"…\""),
+            ("component_app_secret_file", "component_app_secret_file"),
+            ("acceptTokenTakeover", "acceptTokenTakeover"),
+            ("X-Api-V2", "X-Api-V2"),
+            ("wx0123456789abcdef", "wx0123456789abcdef"),
+        ];
+        for (key, expected) in shown {
+            assert_eq!(join("", key), expected);
+        }
     }
 
     #[test]

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use super::account::{Account, AccountName, AppId};
 use super::account_files::ReadFile;
-use super::fault::{Place, Report, join};
+use super::accounts::path_of;
+use super::fault::{Place, Report, join_name};
 use super::platforms::Platforms;
 use super::token::TokenSource;
-use super::yaml::STREAMED_KEY;
 use super::{AccountFile, Config};
 
 /// An account file and which of its accounts there are.
@@ -135,7 +135,7 @@ impl Settling<'_> {
         let is_free = |account: &&Arc<Account>| main.owners(account).is_empty();
         let has_platform = |account: &&Arc<Account>| match &account.token {
             TokenSource::Authorizer { platform, .. } if !self.platforms.has(platform) => {
-                let path = join(&join(STREAMED_KEY, account.name.as_str()), "token");
+                let path = join_name(&path_of(&account.name), "token");
                 let wrong = "polled until now through a platform that is gone";
                 report.fault(&Place::key(&path, "platform"), wrong, "name one under `platforms`");
                 false
@@ -209,7 +209,7 @@ impl Claims {
         owner_name: &impl Fn(Owner) -> &'n str,
         report: &Report,
     ) {
-        let path = join(STREAMED_KEY, account.name.as_str());
+        let path = path_of(&account.name);
         if let Some(other) = self.names.get(&account.name).filter(|other| **other != owner) {
             let wrong = format!("an account of `{}` too", owner_name(*other));
             report.fault(&Place::Key(path), wrong, "keep it in one of the two files");

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::account::{AccountName, AppId};
-use super::fault::{Place, Report, join};
+use super::fault::{Place, Report, join, join_name};
 use super::keys::{HOUR, INTERVAL};
 use super::platform::{AuthorizerToken, ComponentToken, Discovery, Platform, PlatformName};
 use super::resolve::{AccountKeys, Places, Resolved, Resolver};
 use super::secrets::Variables;
 use super::section::Section;
 use super::sources::{authorizer_token, component_token};
+use super::yaml::Node;
 use crate::budget::TokenCalls;
 
 const KEY: &str = "platforms";
@@ -39,7 +40,7 @@ const DISCOVERY_KEYS: [&str; 14] = [
 /// The map `platforms`.
 #[derive(Debug, Default)]
 pub(super) struct Platforms {
-    /// Every name there is, also where the platform has a fault.
+    /// Every name with keys below it, also where one of them has a fault.
     names: BTreeSet<PlatformName>,
     read: Vec<Arc<Platform>>,
     discovers: bool,
@@ -57,14 +58,20 @@ impl Platforms {
         let mut app_ids = HashMap::new();
         let entries = root.section(KEY).map_or_else(Vec::new, Section::into_entries);
         for (key, node) in entries {
-            let path = join(KEY, &key);
             let name = PlatformName::parse(&key);
-            match &name {
-                None => report.fault(&Place::Key(path.clone()), "not a platform name", AccountName::RULE),
-                Some(name) => {
-                    platforms.names.insert(name.clone());
+            let path = match (&name, &node) {
+                (None, _) => {
+                    let path = join(KEY, &key);
+                    report.fault(&Place::Key(path.clone()), "not a platform name", AccountName::RULE);
+                    path
                 }
-            }
+                // Who writes keys below it means a name, which everybody may see.
+                (Some(name), Node::Map(_)) => {
+                    platforms.names.insert(name.clone());
+                    join_name(KEY, name.as_str())
+                }
+                (Some(_), _) => join(KEY, &key),
+            };
             let Some(mut section) = Section::open(path, node, report) else { continue };
             let keys = PlatformKeys::read(&mut section, variables);
             platforms.discovers |= keys.discovers;
