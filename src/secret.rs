@@ -1,6 +1,7 @@
 //! Secrets: a value that cannot print itself, and the places it may come from.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
@@ -43,6 +44,12 @@ impl PartialEq for Secret {
 
 impl Eq for Secret {}
 
+impl Hash for Secret {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.expose().hash(state);
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(MASK)
@@ -63,7 +70,7 @@ impl Serialize for Secret {
 
 /// Where a secret is read from each time it is used. Two are equal when they name the same place
 /// and, as far as a configuration has looked into it, the same value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum SecretSource {
     /// Written in the configuration itself.
     Inline(Secret),
@@ -75,7 +82,7 @@ pub enum SecretSource {
 
 /// A file with a secret. Remembers a fingerprint of what was in it when the configuration was
 /// loaded, so that a later configuration with another value is not equal to that one.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct SecretFile {
     path: Box<Path>,
     /// None where the file was not read. One value in 2⁶⁴ counts as unread too, which costs nothing

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::account::{Account, AccountName, AppId};
+use super::credential::SharedCredential;
 use super::fault::{Place, Report, join, join_name};
 use super::platforms::Platforms;
 use super::resolve::{AccountKeys, Places, Resolver};
@@ -90,11 +91,13 @@ impl<'r> Accounts<'r> {
 
     /// The accounts in name order.
     pub(super) fn resolve(self, resolver: &mut Resolver<'_>, platforms: &Platforms) -> Vec<Arc<Account>> {
-        let mut app_ids = HashMap::new();
+        let (mut app_ids, mut credentials) = (HashMap::new(), HashMap::new());
         let read = self.read.into_iter().filter_map(|raw| {
             self.report.set_rank(raw.rank);
             check_app_id(&raw, &mut app_ids, self.report);
             check_platform(&raw, platforms, self.report);
+            check_from_app_id(&raw, self.report);
+            check_credential(&raw, &mut credentials, self.variables, self.report);
             raw.resolve(resolver, platforms, self.report).map(Arc::new)
         });
         let mut accounts: Vec<_> = read.collect();
@@ -182,6 +185,40 @@ fn check_app_id(raw: &RawAccount, app_ids: &mut HashMap<AppId, AccountName>, rep
             let place = Place::key(&raw.path, "app_id");
             let wrong = format!("the app id of account `{other}` too");
             report.fault(&place, wrong, "poll each app id as one account");
+        }
+    }
+}
+
+/// Refuses calls for the counts of another account.
+fn check_from_app_id(raw: &RawAccount, report: &Report) {
+    let Some(TokenSource::CloudHosting { from_app_id } | TokenSource::CloudFile { from_app_id, .. }) =
+        &raw.token
+    else {
+        return;
+    };
+    let (Some(from), Some(app_id)) = (from_app_id, &raw.app_id) else { return };
+    if from != app_id {
+        let place = Place::key(&join_name(&raw.path, "token"), "from_app_id");
+        let wrong = "another app id than the account's own, so the counts would be another account's";
+        report.fault(&place, wrong, "give the same one as `app_id`");
+    }
+}
+
+fn check_credential(
+    raw: &RawAccount,
+    credentials: &mut HashMap<SharedCredential, AccountName>,
+    variables: &Variables<'_>,
+    report: &Report,
+) {
+    let (Some(name), Some(token)) = (&raw.name, &raw.token) else { return };
+    let Some(credential) = SharedCredential::of(token, variables) else { return };
+    match credentials.get(&credential) {
+        None => _ = credentials.insert(credential, name.clone()),
+        // The name's fault is enough when it stands twice.
+        Some(other) if other == name => {}
+        Some(other) => {
+            let wrong = format!("the token of account `{other}` too, so the counts would be that account's");
+            report.fault(&Place::key(&raw.path, "token"), wrong, credential.remedy());
         }
     }
 }

@@ -93,7 +93,9 @@ fn read(
     let root = file::read(path, &mut accounts, report).and_then(|entries| {
         Section::open(String::new(), Node::Map(layered(entries, variables, report)), report)
     });
-    let Some(mut root) = root else { return (None, Vec::new()) };
+    let Some(mut root) = root else {
+        return (None, Vec::new());
+    };
     let entries = root.take(STREAMED_KEY);
     let mut found = Found::read(&mut root);
     let settings = Settings::read(&mut root, &secrets, report);
@@ -107,8 +109,14 @@ fn read(
     report.set_rank(0);
     resolver.finish(report);
     let info_labels = &settings.info_labels;
-    let settling =
-        Settling { main: report, main_accounts: &main_accounts, running, platforms: &platforms, info_labels };
+    let settling = Settling {
+        main: report,
+        main_accounts: &main_accounts,
+        running,
+        platforms: &platforms,
+        info_labels,
+        variables: &secrets,
+    };
     let files = settling.settle(files);
     let in_files = files.iter().map(|settled| settled.file.count.max(usize::from(settled.is_broken())));
     let expected = count + in_files.sum::<usize>() + usize::from(platforms.discover());
