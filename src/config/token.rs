@@ -1,6 +1,7 @@
 //! Where an account's access token comes from. Sources that only read are one type: a platform's
 //! component token, verify ticket and authorizer tokens come from the same places.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -100,8 +101,9 @@ pub(super) const APP_ID: &str = "{app_id}";
 /// Stands for the third-party platform's app id in a [`Template`].
 pub(super) const COMPONENT_APP_ID: &str = "{component_app_id}";
 
-/// Text in which `{app_id}` and `{component_app_id}` stand for the ids of whoever reads.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// Text in which `{app_id}` and `{component_app_id}` stand for the ids of whoever reads. `Debug` does
+/// not show it: some SDKs put the `AppSecret` into the names of Redis keys.
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Template(Box<str>);
 
 impl Template {
@@ -118,6 +120,12 @@ impl Template {
     /// Whether accounts with other app ids get another text.
     pub(super) fn names_app_id(&self) -> bool {
         self.0.contains(APP_ID)
+    }
+}
+
+impl fmt::Debug for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Template(…)")
     }
 }
 
