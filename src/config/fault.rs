@@ -86,19 +86,54 @@ fn is_like_a_key(text: &str) -> bool {
     text.len() <= LONGEST && text.split(|c: char| !c.is_alphanumeric()).all(is_word)
 }
 
+/// What is doubtful, in the order of the file.
+#[derive(Debug, Default)]
+pub(super) struct Warnings {
+    /// What retires other programs' tokens: said first, and never left out.
+    takeovers: Vec<String>,
+    others: Vec<String>,
+}
+
+impl Warnings {
+    /// Adds those of another file.
+    pub(super) fn extend(&mut self, more: Self) {
+        self.takeovers.extend(more.takeovers);
+        self.others.extend(more.others);
+    }
+
+    /// For the log at each start, which the same warning for 100,000 accounts must not fill.
+    pub(super) fn shortened(self) -> Vec<String> {
+        const MOST: usize = 100;
+        let Self { takeovers: mut lines, others } = self;
+        let left_out = others.len().saturating_sub(MOST);
+        lines.extend(others.into_iter().take(MOST));
+        if left_out > 0 {
+            lines.push(format!("{left_out} more warnings like these are not shown"));
+        }
+        lines
+    }
+}
+
 /// Collects faults and warnings while a configuration is read, by several readers at once.
 #[derive(Debug)]
 pub(super) struct Report {
     file: String,
     rank: Cell<usize>,
     faults: RefCell<Vec<(usize, String)>>,
+    takeovers: RefCell<Vec<(usize, String)>>,
     warnings: RefCell<Vec<(usize, String)>>,
 }
 
 impl Report {
     pub(super) fn new(file: &Path) -> Self {
         let file = file.display().to_string().replace(char::is_control, "?");
-        Self { file, rank: Cell::new(0), faults: RefCell::default(), warnings: RefCell::default() }
+        Self {
+            file,
+            rank: Cell::new(0),
+            faults: RefCell::default(),
+            takeovers: RefCell::default(),
+            warnings: RefCell::default(),
+        }
     }
 
     /// The file's name, on one line.
@@ -128,13 +163,22 @@ impl Report {
         self.warnings.borrow_mut().push((self.rank.get(), line));
     }
 
+    /// Adds a warning that other programs' tokens will be retired, and what would be better.
+    pub(super) fn warn_of_takeover(&self, place: &Place, what: impl fmt::Display, better: impl fmt::Display) {
+        let line = self.line(place, format_args!("{what}: {better}"));
+        self.takeovers.borrow_mut().push((self.rank.get(), line));
+    }
+
     /// What was read with the warnings, or the faults if there is any.
-    pub(super) fn finish<T>(self, read: Option<T>) -> Result<(T, Vec<String>), Faults> {
+    pub(super) fn finish<T>(self, read: Option<T>) -> Result<(T, Warnings), Faults> {
         if read.is_none() && self.faults.borrow().is_empty() {
             self.fault(&Place::File, "cannot be used", "check it as a whole");
         }
         match read.filter(|_| self.faults.borrow().is_empty()) {
-            Some(read) => Ok((read, sorted(self.warnings.into_inner()))),
+            Some(read) => {
+                let takeovers = sorted(self.takeovers.into_inner());
+                Ok((read, Warnings { takeovers, others: sorted(self.warnings.into_inner()) }))
+            }
             None => Err(Faults(sorted(self.faults.into_inner()))),
         }
     }
@@ -151,16 +195,6 @@ impl Report {
 fn sorted(mut lines: Vec<(usize, String)>) -> Vec<String> {
     lines.sort_by_key(|(rank, _)| *rank);
     lines.into_iter().map(|(_, line)| line).collect()
-}
-
-/// Warnings go to the log at each start: the same one for 100,000 accounts must not fill it.
-pub(super) fn shortened(mut lines: Vec<String>) -> Vec<String> {
-    const MOST: usize = 100;
-    if let Some(more) = lines.len().checked_sub(MOST).filter(|more| *more > 0) {
-        lines.truncate(MOST);
-        lines.push(format!("{more} more warnings like these are not shown"));
-    }
-    lines
 }
 
 #[cfg(test)]
@@ -218,10 +252,16 @@ mod tests {
     }
 
     #[test]
-    fn many_warnings_are_shortened() {
-        let warnings = |count| shortened(vec![String::from("doubtful"); count]);
-        assert_eq!(warnings(100).len(), 100);
-        assert_eq!(warnings(150).len(), 101);
-        assert_eq!(warnings(150)[100], "50 more warnings like these are not shown");
+    fn many_warnings_are_shortened_but_no_takeover_is_left_out() {
+        let warnings = |takeovers, others| {
+            let lines = |text: &str, count| vec![String::from(text); count];
+            Warnings { takeovers: lines("takeover", takeovers), others: lines("doubtful", others) }
+                .shortened()
+        };
+        assert_eq!(warnings(0, 100).len(), 100);
+        let long = warnings(150, 150);
+        assert_eq!(long.len(), 251);
+        assert!(long[..150].iter().all(|line| line == "takeover"));
+        assert_eq!(long[250], "50 more warnings like these are not shown");
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::account_files::{Found, ReadFile};
 use super::accounts::{Accounts, refuse_other_shapes};
-use super::fault::{Faults, Place, Report, shortened};
+use super::fault::{Faults, Place, Report, Warnings};
 use super::keepers::{SettledFile, Settling};
 use super::layers::layered;
 use super::platforms::Platforms;
@@ -56,7 +56,7 @@ pub fn load(path: &Path, variables: &[(String, String)], running: Option<&Config
     let report = Report::new(path);
     let (config, files) = read(path, variables, running, &report);
     let mut broken = Vec::new();
-    let mut more_warnings = Vec::new();
+    let mut more_warnings = Warnings::default();
     for ReadFile { path, report, count, .. } in files {
         match report.finish(Some(())) {
             Ok(((), warnings)) => more_warnings.extend(warnings),
@@ -67,7 +67,7 @@ pub fn load(path: &Path, variables: &[(String, String)], running: Option<&Config
         Err(faults) => Err(faults.and(broken.into_iter().map(|file| file.faults))),
         Ok((config, mut warnings)) => {
             warnings.extend(more_warnings);
-            Ok(Loaded { config, warnings: shortened(warnings), broken })
+            Ok(Loaded { config, warnings: warnings.shortened(), broken })
         }
     }
 }
@@ -93,9 +93,7 @@ fn read(
     let root = file::read(path, &mut accounts, report).and_then(|entries| {
         Section::open(String::new(), Node::Map(layered(entries, variables, report)), report)
     });
-    let Some(mut root) = root else {
-        return (None, Vec::new());
-    };
+    let Some(mut root) = root else { return (None, Vec::new()) };
     let entries = root.take(STREAMED_KEY);
     let mut found = Found::read(&mut root);
     let settings = Settings::read(&mut root, &secrets, report);

@@ -174,7 +174,7 @@ fn accept_takeover(section: &mut Section<'_>, what_happens: &str, instead: &str)
     const KEY: &str = "accept_token_takeover";
     let is_missing = !section.has(KEY);
     match section.boolean(KEY) {
-        Some(true) => section.warn(KEY, what_happens, instead),
+        Some(true) => section.report().warn_of_takeover(&section.place(KEY), what_happens, instead),
         None if !is_missing => {}
         None | Some(false) => {
             let wrong = format!("not accepted, and {what_happens}");
