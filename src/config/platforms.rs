@@ -7,17 +7,20 @@ use std::time::Duration;
 
 use super::account::{AccountName, AppId};
 use super::fault::{Place, Report, join, join_name};
-use super::keys::{HOUR, INTERVAL};
+use super::keys::HOUR;
 use super::platform::{AuthorizerToken, ComponentToken, Discovery, Platform, PlatformName};
 use super::resolve::{AccountKeys, Places, Resolved, Resolver};
 use super::secrets::Variables;
-use super::section::Section;
+use super::section::{Section, Span};
 use super::sources::{authorizer_token, component_token};
 use super::yaml::Node;
 use crate::budget::TokenCalls;
 
 const KEY: &str = "platforms";
 const DEFAULT_REFRESH_INTERVAL: Duration = Duration::from_secs(HOUR);
+/// Each reading of the list is a call for every 500 authorizers.
+const REFRESH_INTERVAL: Span =
+    Span { least: Duration::from_secs(60), most: Duration::from_secs(24 * HOUR), text: "`1m` to `24h`" };
 
 /// Keys that say which accounts are discovered, or how those are polled.
 const DISCOVERY_KEYS: [&str; 14] = [
@@ -142,7 +145,7 @@ impl PlatformKeys {
                 section.fault(key, "of use only with `discover: true`", "set that, or remove this");
             }
         }
-        let refresh_interval = section.duration("refresh_interval", INTERVAL);
+        let refresh_interval = section.duration("refresh_interval", REFRESH_INTERVAL);
         let include = app_ids(section, "include");
         let exclude = app_ids(section, "exclude");
         if !include.is_disjoint(&exclude) {
