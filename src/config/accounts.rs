@@ -224,8 +224,13 @@ fn check_credential(
 }
 
 fn check_platform(raw: &RawAccount, platforms: &Platforms, report: &Report) {
-    let Some(TokenSource::Authorizer { platform, .. }) = &raw.token else { return };
+    let Some(TokenSource::Authorizer { platform, refresh_token }) = &raw.token else { return };
+    let path = join_name(&raw.path, "token");
     if platforms.has(platform) {
+        if refresh_token.is_some() && platforms.reads_tokens_of(platform) {
+            let wrong = "of no use: the platform's `authorizer_token` is read, not fetched";
+            report.fault(&Place::key(&path, "refresh_token"), wrong, "remove it");
+        }
         return;
     }
     let names = platforms.names();
@@ -234,6 +239,6 @@ fn check_platform(raw: &RawAccount, platforms: &Platforms, report: &Report) {
         names => format!("known there: {}", names.join(", ")),
     };
     let meant = nearest(platform.as_str(), &names).map_or_else(String::new, did_you_mean);
-    let place = Place::key(&join(&raw.path, "token"), "platform");
+    let place = Place::key(&path, "platform");
     report.fault(&place, "not a platform under `platforms`", format_args!("{meant}{known}"));
 }

@@ -97,6 +97,13 @@ impl Platforms {
         self.names.contains(name)
     }
 
+    /// Whether the platform of this name has no fault and reads the tokens of its accounts.
+    pub(super) fn reads_tokens_of(&self, name: &PlatformName) -> bool {
+        let reads =
+            |platform: &Arc<Platform>| matches!(platform.authorizer_token, AuthorizerToken::ReadOnly(_));
+        self.read.iter().find(|platform| platform.name == *name).is_some_and(reads)
+    }
+
     /// The names of all platforms.
     pub(super) fn names(&self) -> Vec<&str> {
         self.names.iter().map(PlatformName::as_str).collect()

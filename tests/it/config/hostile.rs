@@ -222,13 +222,15 @@ fn a_secret_in_the_right_place_is_not_shown() {
         "api: {{proxy: 'http://u:{CANARY}@proxy'}}\nplatforms: {{open: {{component_app_id: wxa123456789abcdef, \
          component_token: {{source: verify_ticket, component_app_secret: {CANARY}, accept_token_takeover: true, \
          ticket: {{source: redis, url: 'redis://:{CANARY}@cache', key: x}}}}, authorizer_token: {{source: http, \
-         url: 'http://tokens/{CANARY}/{{app_id}}', headers: {{x-key: {CANARY}}}}}}}}}\naccounts:\n  \
+         url: 'http://tokens/{CANARY}/{{app_id}}', headers: {{x-key: {CANARY}}}}}}}, own: {{component_app_id: wxb123456789abcdef, \
+         component_token: {{source: file, path: x}}, authorizer_token: {{source: api_authorizer_token, \
+         accept_token_takeover: true}}}}}}\naccounts:\n  \
          a: {{app_id: wx0123456789abcdef, token: {{app_secret: {CANARY}}}}}\n  \
-         b: {{app_id: wx1123456789abcdef, token: {{source: authorizer, platform: open, refresh_token: {CANARY}}}}}\n  \
+         b: {{app_id: wx1123456789abcdef, token: {{source: authorizer, platform: own, refresh_token: {CANARY}}}}}\n  \
          c: {{app_id: wx2123456789abcdef, token: {{source: http, url: 'http://{CANARY}.tokens/{CANARY}'}}}}\n"
     );
     let loaded = load_text(&file, &[]).unwrap();
-    assert_eq!(loaded.warnings.len(), 4, "{:?}", loaded.warnings);
+    assert_eq!(loaded.warnings.len(), 5, "{:?}", loaded.warnings);
     assert!(!format!("{loaded:?} {loaded:#?}").contains(CANARY), "{loaded:?}");
 }
 
