@@ -229,6 +229,13 @@ pub struct Endpoint {
     pub proxy: Option<SecretSource>,
 }
 
+impl Endpoint {
+    /// Where calls may go: the base URL, and its fallback if there is one.
+    pub(crate) fn hosts(&self) -> impl Iterator<Item = &BaseUrl> {
+        std::iter::once(&self.base_url).chain(&self.fallback)
+    }
+}
+
 /// A part of a whole, in millionths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Share(u32);
