@@ -74,7 +74,7 @@ impl Serialize for Secret {
 pub enum SecretSource {
     /// Written in the configuration itself.
     Inline(Secret),
-    /// A file, re-read at each use; one trailing line break is trimmed.
+    /// A file, re-read at each use; line breaks at its end are trimmed.
     File(SecretFile),
     /// An environment variable.
     Env(String),
@@ -165,7 +165,7 @@ impl SecretSource {
     }
 }
 
-/// Editors end a file with a line break that is not part of the secret.
+/// Editors end a file with a line break that is not part of the secret, and some with more.
 fn from_file(path: &Path, read: std::io::Result<String>) -> Result<Secret, SecretError> {
     let mut text = read.map_err(|source| SecretError::File { path: path.to_owned(), source })?;
     let trimmed = text.trim_end_matches(['\r', '\n']).len();
@@ -189,10 +189,10 @@ mod tests {
     }
 
     #[test]
-    fn a_file_loses_its_line_break_only() {
+    fn a_file_loses_the_line_breaks_at_its_end_only() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("secret");
-        std::fs::write(&path, " 0012\r\n").unwrap();
+        std::fs::write(&path, " 0012\r\n\n").unwrap();
         let source = SecretSource::file(&path);
         assert_eq!(source.read_blocking().unwrap().expose(), " 0012");
         std::fs::write(&path, "\n").unwrap();
