@@ -123,21 +123,24 @@ fn token(section: &mut Section<'_>, variables: &Variables<'_>) -> Option<TokenSo
 }
 
 fn cloud_hosting(section: &mut Section<'_>) -> Option<TokenSource> {
-    Some(TokenSource::CloudHosting { from_app_id: from_app_id(section)? })
+    cloud(section, |from_app_id| TokenSource::CloudHosting { from_app_id })
 }
 
 fn cloud_file(section: &mut Section<'_>) -> Option<TokenSource> {
     let path = section.text("path", "a path", "write the path of a file", non_empty);
     let path = path.map_or_else(|| PathBuf::from(CLOUD_FILE), PathBuf::from);
-    Some(TokenSource::CloudFile { path, from_app_id: from_app_id(section)? })
+    cloud(section, |from_app_id| TokenSource::CloudFile { path, from_app_id })
 }
 
-/// The app id, if there is one; nothing where it is faulty.
-fn from_app_id(section: &mut Section<'_>) -> Option<Option<AppId>> {
+/// The source for `from_app_id`, if that is absent or good.
+fn cloud(
+    section: &mut Section<'_>,
+    source: impl FnOnce(Option<AppId>) -> TokenSource,
+) -> Option<TokenSource> {
     const KEY: &str = "from_app_id";
     let is_there = section.has(KEY);
-    let app_id = section.text(KEY, "an app id", AppId::RULE, AppId::parse);
-    (app_id.is_some() == is_there).then_some(app_id)
+    let from_app_id = section.text(KEY, "an app id", AppId::RULE, AppId::parse);
+    (from_app_id.is_some() == is_there).then(|| source(from_app_id))
 }
 
 fn authorizer(section: &mut Section<'_>, variables: &Variables<'_>) -> Option<TokenSource> {
