@@ -140,10 +140,7 @@ impl App {
         let mut parts = JoinSet::new();
         parts.spawn(unfailing(scheduler));
         parts.spawn(in_force.run(requests, stop.clone()));
-        for listener in listeners {
-            let limits = ConnectionLimits::default();
-            parts.spawn(unfailing(accept::serve(listener, router.clone(), limits, stop.clone())));
-        }
+        parts.spawn(unfailing(accept::serve(listeners, router, ConnectionLimits::default(), stop.clone())));
         let ended = supervise(&mut parts, &ready, &stop).await;
         // Whatever happened, what is known is kept: without its parts nobody adds to it.
         drop(parts);

@@ -1,6 +1,7 @@
 //! Secrets: a value that cannot print itself, and the places it may come from.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
@@ -43,6 +44,12 @@ impl PartialEq for Secret {
 
 impl Eq for Secret {}
 
+impl Hash for Secret {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.expose().hash(state);
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(MASK)
@@ -63,11 +70,11 @@ impl Serialize for Secret {
 
 /// Where a secret is read from each time it is used. Two are equal when they name the same place
 /// and, as far as a configuration has looked into it, the same value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum SecretSource {
     /// Written in the configuration itself.
     Inline(Secret),
-    /// A file, re-read at each use; one trailing line break is trimmed.
+    /// A file, re-read at each use; line breaks at its end are trimmed.
     File(SecretFile),
     /// An environment variable.
     Env(String),
@@ -75,7 +82,7 @@ pub enum SecretSource {
 
 /// A file with a secret. Remembers a fingerprint of what was in it when the configuration was
 /// loaded, so that a later configuration with another value is not equal to that one.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct SecretFile {
     path: Box<Path>,
     /// None where the file was not read. One value in 2⁶⁴ counts as unread too, which costs nothing
@@ -158,7 +165,7 @@ impl SecretSource {
     }
 }
 
-/// Editors end a file with a line break that is not part of the secret.
+/// Editors end a file with a line break that is not part of the secret, and some with more.
 fn from_file(path: &Path, read: std::io::Result<String>) -> Result<Secret, SecretError> {
     let mut text = read.map_err(|source| SecretError::File { path: path.to_owned(), source })?;
     let trimmed = text.trim_end_matches(['\r', '\n']).len();
@@ -182,10 +189,10 @@ mod tests {
     }
 
     #[test]
-    fn a_file_loses_its_line_break_only() {
+    fn a_file_loses_the_line_breaks_at_its_end_only() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("secret");
-        std::fs::write(&path, " 0012\r\n").unwrap();
+        std::fs::write(&path, " 0012\r\n\n").unwrap();
         let source = SecretSource::file(&path);
         assert_eq!(source.read_blocking().unwrap().expose(), " 0012");
         std::fs::write(&path, "\n").unwrap();

@@ -146,6 +146,12 @@ impl Pool {
             Self::VoiceVideo => [Kind::Voice, Kind::Video],
         }
     }
+
+    /// Items of both kinds in it.
+    pub fn items(self, counts: &PerKind<u64>) -> u64 {
+        let [first, second] = self.kinds();
+        counts[first].saturating_add(counts[second])
+    }
 }
 
 /// Storage limits of an account, in items. The defaults are those of the official page of
@@ -165,6 +171,14 @@ impl Default for Limits {
             Kind::Image | Kind::News => 100_000,
         });
         Self { items, pooled: false }
+    }
+}
+
+impl Limits {
+    /// The common limit of the pool's kinds, if they have one.
+    pub fn of_pool(&self, pool: Pool) -> Option<u64> {
+        let [first, _] = pool.kinds();
+        self.pooled.then(|| self.items[first])
     }
 }
 
@@ -227,6 +241,13 @@ pub struct Endpoint {
     pub fallback: Option<BaseUrl>,
     /// The proxy's URL, which may hold a password.
     pub proxy: Option<SecretSource>,
+}
+
+impl Endpoint {
+    /// Where calls may go: the base URL, and its fallback if there is one.
+    pub(crate) fn hosts(&self) -> impl Iterator<Item = &BaseUrl> {
+        std::iter::once(&self.base_url).chain(&self.fallback)
+    }
 }
 
 /// A part of a whole, in millionths.

@@ -5,7 +5,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::account::{Account, AccountName, AppId};
-use super::fault::{Place, Report, join};
+use super::credential::SharedCredential;
+use super::fault::{Place, Report, join, join_name};
 use super::platforms::Platforms;
 use super::resolve::{AccountKeys, Places, Resolver};
 use super::secrets::Variables;
@@ -58,8 +59,12 @@ impl<'r> Accounts<'r> {
     pub(super) fn read(&mut self, key: &str, node: Node) {
         self.count += 1;
         self.report.set_rank(self.count);
-        let path = join(STREAMED_KEY, key);
         let name = AccountName::parse(key);
+        let path = match (&name, &node) {
+            // Who writes keys below it means a name, which everybody may see.
+            (Some(name), Node::Map(_)) => path_of(name),
+            _ => join(STREAMED_KEY, key),
+        };
         match &name {
             None => self.report.fault(&Place::Key(path.clone()), "not an account name", AccountName::RULE),
             Some(name) => {
@@ -86,11 +91,13 @@ impl<'r> Accounts<'r> {
 
     /// The accounts in name order.
     pub(super) fn resolve(self, resolver: &mut Resolver<'_>, platforms: &Platforms) -> Vec<Arc<Account>> {
-        let mut app_ids = HashMap::new();
+        let (mut app_ids, mut credentials) = (HashMap::new(), HashMap::new());
         let read = self.read.into_iter().filter_map(|raw| {
             self.report.set_rank(raw.rank);
             check_app_id(&raw, &mut app_ids, self.report);
             check_platform(&raw, platforms, self.report);
+            check_from_app_id(&raw, self.report);
+            check_credential(&raw, &mut credentials, self.variables, self.report);
             raw.resolve(resolver, platforms, self.report).map(Arc::new)
         });
         let mut accounts: Vec<_> = read.collect();
@@ -98,6 +105,11 @@ impl<'r> Accounts<'r> {
         accounts.shrink_to_fit();
         accounts
     }
+}
+
+/// Where the account of this name stands in its file.
+pub(super) fn path_of(name: &AccountName) -> String {
+    join_name(STREAMED_KEY, name.as_str())
 }
 
 /// Refuses what stands under `accounts` and is no map.
@@ -177,9 +189,48 @@ fn check_app_id(raw: &RawAccount, app_ids: &mut HashMap<AppId, AccountName>, rep
     }
 }
 
+/// Refuses calls for the counts of another account.
+fn check_from_app_id(raw: &RawAccount, report: &Report) {
+    let Some(TokenSource::CloudHosting { from_app_id } | TokenSource::CloudFile { from_app_id, .. }) =
+        &raw.token
+    else {
+        return;
+    };
+    let (Some(from), Some(app_id)) = (from_app_id, &raw.app_id) else { return };
+    if from != app_id {
+        let place = Place::key(&join_name(&raw.path, "token"), "from_app_id");
+        let wrong = "another app id than the account's own, so the counts would be another account's";
+        report.fault(&place, wrong, "give the same one as `app_id`");
+    }
+}
+
+fn check_credential(
+    raw: &RawAccount,
+    credentials: &mut HashMap<SharedCredential, AccountName>,
+    variables: &Variables<'_>,
+    report: &Report,
+) {
+    let (Some(name), Some(token)) = (&raw.name, &raw.token) else { return };
+    let Some(credential) = SharedCredential::of(token, variables) else { return };
+    match credentials.get(&credential) {
+        None => _ = credentials.insert(credential, name.clone()),
+        // The name's fault is enough when it stands twice.
+        Some(other) if other == name => {}
+        Some(other) => {
+            let wrong = format!("the token of account `{other}` too, so the counts would be that account's");
+            report.fault(&Place::key(&raw.path, "token"), wrong, credential.remedy());
+        }
+    }
+}
+
 fn check_platform(raw: &RawAccount, platforms: &Platforms, report: &Report) {
-    let Some(TokenSource::Authorizer { platform, .. }) = &raw.token else { return };
+    let Some(TokenSource::Authorizer { platform, refresh_token }) = &raw.token else { return };
+    let path = join_name(&raw.path, "token");
     if platforms.has(platform) {
+        if refresh_token.is_some() && platforms.reads_tokens_of(platform) {
+            let wrong = "of no use: the platform's `authorizer_token` is read, not fetched";
+            report.fault(&Place::key(&path, "refresh_token"), wrong, "remove it");
+        }
         return;
     }
     let names = platforms.names();
@@ -188,6 +239,6 @@ fn check_platform(raw: &RawAccount, platforms: &Platforms, report: &Report) {
         names => format!("known there: {}", names.join(", ")),
     };
     let meant = nearest(platform.as_str(), &names).map_or_else(String::new, did_you_mean);
-    let place = Place::key(&join(&raw.path, "token"), "platform");
+    let place = Place::key(&path, "platform");
     report.fault(&place, "not a platform under `platforms`", format_args!("{meant}{known}"));
 }

@@ -1,6 +1,6 @@
 //! What is wrong with a configuration, gathered so that the operator sees all of it at once.
-//! A fault names keys and describes what would be right. It never quotes a value: a secret may
-//! stand in the wrong place.
+//! A fault names keys and describes what would be right. It never quotes a value, and of a key only
+//! what cannot be a secret: one may stand in the wrong place.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -49,22 +49,69 @@ impl Place {
     }
 }
 
-/// `path.key`, with a key that is not a plain word in quotes, on one line and not too long.
+/// `path.key`, on one line and not too long. A key that is not a plain word is in quotes and cut where
+/// a secret may begin: `app_secret:VALUE` without its blank is a key.
 pub(super) fn join(path: &str, key: &str) -> String {
-    const LONGEST: usize = 64;
-    let mut out = String::from(path);
-    if !path.is_empty() {
-        out.push('.');
+    if !key.is_empty() && key.bytes().all(is_of_a_word) && is_like_a_key(key) {
+        return join_name(path, key);
     }
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
-    if !key.is_empty() && key.len() <= LONGEST && key.bytes().all(plain) {
-        out.push_str(key);
-        return out;
+    let is_shown = |c: char| !c.is_ascii() || c == '.' || u8::try_from(c).is_ok_and(is_of_a_word);
+    let head: String = key.chars().take_while(|c| is_shown(*c)).collect();
+    let rest = if head.len() < key.len() { "…" } else { "" };
+    let shown = if is_like_a_key(&head) { head + rest } else { "…".to_owned() };
+    join_name(path, &format!("\"{}\"", shown.escape_debug()))
+}
+
+/// `path.name` for a name that is known to be one.
+pub(super) fn join_name(path: &str, name: &str) -> String {
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+}
+
+/// Characters of the keys that exist.
+fn is_of_a_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
+}
+
+/// Whether somebody may have meant a key by it, not a secret: an `AppSecret` has 32 letters and digits,
+/// a token more, a good password small and capital letters and digits.
+fn is_like_a_key(text: &str) -> bool {
+    const LONGEST: usize = 40;
+    const LONGEST_PART: usize = 20;
+    const LONGEST_MIXED_PART: usize = 8;
+    let is_word = |part: &str| {
+        let has = |kind: fn(&u8) -> bool| part.as_bytes().iter().any(kind);
+        let is_mixed = has(u8::is_ascii_digit) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase);
+        part.len() <= if is_mixed { LONGEST_MIXED_PART } else { LONGEST_PART }
+    };
+    text.len() <= LONGEST && text.split(|c: char| !c.is_alphanumeric()).all(is_word)
+}
+
+/// What is doubtful, in the order of the file.
+#[derive(Debug, Default)]
+pub(super) struct Warnings {
+    /// What retires other programs' tokens: said first, and never left out.
+    takeovers: Vec<String>,
+    others: Vec<String>,
+}
+
+impl Warnings {
+    /// Adds those of another file.
+    pub(super) fn extend(&mut self, more: Self) {
+        self.takeovers.extend(more.takeovers);
+        self.others.extend(more.others);
     }
-    out.push('"');
-    out.extend(key.chars().take(LONGEST).flat_map(char::escape_debug));
-    out.push_str(if key.chars().nth(LONGEST).is_some() { "…\"" } else { "\"" });
-    out
+
+    /// For the log at each start, which the same warning for 100,000 accounts must not fill.
+    pub(super) fn shortened(self) -> Vec<String> {
+        const MOST: usize = 100;
+        let Self { takeovers: mut lines, others } = self;
+        let left_out = others.len().saturating_sub(MOST);
+        lines.extend(others.into_iter().take(MOST));
+        if left_out > 0 {
+            lines.push(format!("{left_out} more warnings like these are not shown"));
+        }
+        lines
+    }
 }
 
 /// Collects faults and warnings while a configuration is read, by several readers at once.
@@ -73,13 +120,20 @@ pub(super) struct Report {
     file: String,
     rank: Cell<usize>,
     faults: RefCell<Vec<(usize, String)>>,
+    takeovers: RefCell<Vec<(usize, String)>>,
     warnings: RefCell<Vec<(usize, String)>>,
 }
 
 impl Report {
     pub(super) fn new(file: &Path) -> Self {
         let file = file.display().to_string().replace(char::is_control, "?");
-        Self { file, rank: Cell::new(0), faults: RefCell::default(), warnings: RefCell::default() }
+        Self {
+            file,
+            rank: Cell::new(0),
+            faults: RefCell::default(),
+            takeovers: RefCell::default(),
+            warnings: RefCell::default(),
+        }
     }
 
     /// The file's name, on one line.
@@ -109,13 +163,22 @@ impl Report {
         self.warnings.borrow_mut().push((self.rank.get(), line));
     }
 
+    /// Adds a warning that other programs' tokens will be retired, and what would be better.
+    pub(super) fn warn_of_takeover(&self, place: &Place, what: impl fmt::Display, better: impl fmt::Display) {
+        let line = self.line(place, format_args!("{what}: {better}"));
+        self.takeovers.borrow_mut().push((self.rank.get(), line));
+    }
+
     /// What was read with the warnings, or the faults if there is any.
-    pub(super) fn finish<T>(self, read: Option<T>) -> Result<(T, Vec<String>), Faults> {
+    pub(super) fn finish<T>(self, read: Option<T>) -> Result<(T, Warnings), Faults> {
         if read.is_none() && self.faults.borrow().is_empty() {
             self.fault(&Place::File, "cannot be used", "check it as a whole");
         }
         match read.filter(|_| self.faults.borrow().is_empty()) {
-            Some(read) => Ok((read, sorted(self.warnings.into_inner()))),
+            Some(read) => {
+                let takeovers = sorted(self.takeovers.into_inner());
+                Ok((read, Warnings { takeovers, others: sorted(self.warnings.into_inner()) }))
+            }
             None => Err(Faults(sorted(self.faults.into_inner()))),
         }
     }
@@ -134,16 +197,6 @@ fn sorted(mut lines: Vec<(usize, String)>) -> Vec<String> {
     lines.into_iter().map(|(_, line)| line).collect()
 }
 
-/// Warnings go to the log at each start: the same one for 100,000 accounts must not fill it.
-pub(super) fn shortened(mut lines: Vec<String>) -> Vec<String> {
-    const MOST: usize = 100;
-    if let Some(more) = lines.len().checked_sub(MOST).filter(|more| *more > 0) {
-        lines.truncate(MOST);
-        lines.push(format!("{more} more warnings like these are not shown"));
-    }
-    lines
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,9 +204,36 @@ mod tests {
     #[test]
     fn a_path_stays_on_one_line_and_short() {
         assert_eq!(join("accounts", "brand-1"), "accounts.brand-1");
-        assert_eq!(join("", "品牌 1\n"), "\"品牌 1\\n\"");
+        assert_eq!(join("", "品牌\u{2028}1"), "\"品牌\\u{2028}1\"");
+        assert_eq!(join("", "品牌 1\n"), "\"品牌…\"");
+        assert_eq!(join("", "poll.interval"), "\"poll.interval\"");
         assert_eq!(join("a", ""), "a.\"\"");
-        assert_eq!(join("", &"é".repeat(65)), format!("\"{}…\"", "é".repeat(64)));
+        assert_eq!(join("", &"é".repeat(65)), "\"…\"");
+    }
+
+    #[test]
+    fn a_key_is_cut_where_a_secret_may_begin() {
+        let shown = [
+            ("app_secret:0123456789abcdef0123456789abcdef", "\"app_secret…\""),
+            ("Authorization:Bearer-hunter2", "\"Authorization…\""),
+            ("X-Api-Key hunter2", "\"X-Api-Key…\""),
+            ("APP_SECRET=hunter2", "\"APP_SECRET…\""),
+            ("redis://:hunter2@cache", "\"redis…\""),
+            ("refreshtoken@@@hunter2", "\"refreshtoken…\""),
+            ("0123456789abcdef0123456789abcdef", "\"…\""),
+            ("0123456789abcdef0123456789abcdef:x", "\"…\""),
+            ("x-0123456789abcdef0123456789abcdef", "\"…\""),
+            ("eyJhbGciOiJIUzI1NiJ9.e30.abc", "\"…\""),
+            ("Tr0ub4dor3and5", "\"…\""),
+            ("some-words-that-are-rather-many-for-one-key", "\"…\""),
+            ("component_app_secret_file", "component_app_secret_file"),
+            ("acceptTokenTakeover", "acceptTokenTakeover"),
+            ("X-Api-V2", "X-Api-V2"),
+            ("wx0123456789abcdef", "wx0123456789abcdef"),
+        ];
+        for (key, expected) in shown {
+            assert_eq!(join("", key), expected);
+        }
     }
 
     #[test]
@@ -172,10 +252,16 @@ mod tests {
     }
 
     #[test]
-    fn many_warnings_are_shortened() {
-        let warnings = |count| shortened(vec![String::from("doubtful"); count]);
-        assert_eq!(warnings(100).len(), 100);
-        assert_eq!(warnings(150).len(), 101);
-        assert_eq!(warnings(150)[100], "50 more warnings like these are not shown");
+    fn many_warnings_are_shortened_but_no_takeover_is_left_out() {
+        let warnings = |takeovers, others| {
+            let lines = |text: &str, count| vec![String::from(text); count];
+            Warnings { takeovers: lines("takeover", takeovers), others: lines("doubtful", others) }
+                .shortened()
+        };
+        assert_eq!(warnings(0, 100).len(), 100);
+        let long = warnings(150, 150);
+        assert_eq!(long.len(), 251);
+        assert!(long[..150].iter().all(|line| line == "takeover"));
+        assert_eq!(long[250], "50 more warnings like these are not shown");
     }
 }

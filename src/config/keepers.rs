@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use super::account::{Account, AccountName, AppId};
 use super::account_files::ReadFile;
-use super::fault::{Place, Report, join};
+use super::accounts::path_of;
+use super::credential::SharedCredential;
+use super::fault::{Place, Report, join_name};
 use super::platforms::Platforms;
+use super::secrets::Variables;
 use super::token::TokenSource;
-use super::yaml::STREAMED_KEY;
 use super::{AccountFile, Config};
 
 /// An account file and which of its accounts there are.
@@ -64,6 +66,7 @@ pub(super) struct Settling<'a> {
     /// The new settings.
     pub(super) platforms: &'a Platforms,
     pub(super) info_labels: &'a [String],
+    pub(super) variables: &'a Variables<'a>,
 }
 
 impl Settling<'_> {
@@ -71,7 +74,7 @@ impl Settling<'_> {
     /// from, then the first in the order of `files`. The others are broken, and what is running of
     /// a broken file goes on.
     pub(super) fn settle(&self, files: Vec<ReadFile>) -> Vec<SettledFile> {
-        let mut main = Claims::default();
+        let mut main = Claims::new(self.variables);
         for account in self.main_accounts {
             main.add(Owner::Main, account);
         }
@@ -91,7 +94,7 @@ impl Settling<'_> {
     }
 
     /// Compares all files; whether that is final.
-    fn compare(&self, files: &mut [SettledFile], main: &Claims) -> bool {
+    fn compare(&self, files: &mut [SettledFile], main: &Claims<'_>) -> bool {
         let names: Vec<String> = files.iter().map(|settled| settled.file.report.file().to_owned()).collect();
         let owner_name = |owner| match owner {
             Owner::Main => self.main.file(),
@@ -131,11 +134,11 @@ impl Settling<'_> {
 
     /// What goes on of the accounts of a broken file: all that are `running`, but for those that the
     /// main file has now, and those whose platform is gone.
-    fn going_on(&self, running: &[Arc<Account>], main: &Claims, report: &Report) -> Vec<Arc<Account>> {
-        let is_free = |account: &&Arc<Account>| main.owners(account).is_empty();
+    fn going_on(&self, running: &[Arc<Account>], main: &Claims<'_>, report: &Report) -> Vec<Arc<Account>> {
+        let is_free = |account: &&Arc<Account>| main.leave_free(account);
         let has_platform = |account: &&Arc<Account>| match &account.token {
             TokenSource::Authorizer { platform, .. } if !self.platforms.has(platform) => {
-                let path = join(&join(STREAMED_KEY, account.name.as_str()), "token");
+                let path = join_name(&path_of(&account.name), "token");
                 let wrong = "polled until now through a platform that is gone";
                 report.fault(&Place::key(&path, "platform"), wrong, "name one under `platforms`");
                 false
@@ -166,26 +169,41 @@ enum Owner {
     File(usize),
 }
 
-/// Which names and app ids are taken.
-#[derive(Clone, Debug, Default)]
-struct Claims {
+/// Which names, app ids and credentials are taken.
+#[derive(Clone, Debug)]
+struct Claims<'a> {
+    variables: &'a Variables<'a>,
     names: HashMap<AccountName, Owner>,
     app_ids: HashMap<AppId, (Owner, AccountName)>,
+    credentials: HashMap<SharedCredential, (Owner, AccountName)>,
 }
 
-impl Claims {
-    /// Whether both the name and the app id of `account` are `owner`'s from now on; what another one
-    /// has it keeps.
+impl<'a> Claims<'a> {
+    fn new(variables: &'a Variables<'a>) -> Self {
+        Self { variables, names: HashMap::new(), app_ids: HashMap::new(), credentials: HashMap::new() }
+    }
+
+    fn credential(&self, account: &Account) -> Option<SharedCredential> {
+        SharedCredential::of(&account.token, self.variables)
+    }
+
+    /// Whether the name, the app id and the credential of `account` are `owner`'s from now on; what
+    /// another one has it keeps.
     fn add(&mut self, owner: Owner, account: &Account) -> bool {
         let name = *self.names.entry(account.name.clone()).or_insert(owner);
         let app_id = self.app_ids.entry(account.app_id.clone()).or_insert((owner, account.name.clone()));
-        name == owner && app_id.0 == owner
+        let has_both = name == owner && app_id.0 == owner;
+        let Some(credential) = self.credential(account) else { return has_both };
+        let credential = self.credentials.entry(credential).or_insert((owner, account.name.clone()));
+        has_both && credential.0 == owner
     }
 
-    /// Who has the name or the app id of `account`.
-    fn owners(&self, account: &Account) -> Vec<Owner> {
-        let app_id = self.app_ids.get(&account.app_id).map(|(owner, _)| *owner);
-        self.names.get(&account.name).copied().into_iter().chain(app_id).collect()
+    /// Whether nobody has the name, the app id or the credential of `account`.
+    fn leave_free(&self, account: &Account) -> bool {
+        let has_credential = |credential| self.credentials.contains_key(&credential);
+        !self.names.contains_key(&account.name)
+            && !self.app_ids.contains_key(&account.app_id)
+            && !self.credential(account).is_some_and(has_credential)
     }
 
     /// Reports what of `account` another one than `owner` has.
@@ -196,7 +214,7 @@ impl Claims {
         owner_name: &impl Fn(Owner) -> &'n str,
         report: &Report,
     ) {
-        let path = join(STREAMED_KEY, account.name.as_str());
+        let path = path_of(&account.name);
         if let Some(other) = self.names.get(&account.name).filter(|other| **other != owner) {
             let wrong = format!("an account of `{}` too", owner_name(*other));
             report.fault(&Place::Key(path), wrong, "keep it in one of the two files");
@@ -205,6 +223,15 @@ impl Claims {
         {
             let wrong = format!("the app id of account `{name}` of `{}` too", owner_name(*other));
             report.fault(&Place::key(&path, "app_id"), wrong, "poll each app id as one account");
+        } else if let Some(credential) = self.credential(account)
+            && let Some((other, name)) =
+                self.credentials.get(&credential).filter(|(other, _)| *other != owner)
+        {
+            let file = owner_name(*other);
+            let wrong = format!(
+                "the token of account `{name}` of `{file}` too, so the counts would be that account's"
+            );
+            report.fault(&Place::key(&path, "token"), wrong, credential.remedy());
         }
     }
 }

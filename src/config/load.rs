@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::account_files::{Found, ReadFile};
 use super::accounts::{Accounts, refuse_other_shapes};
-use super::fault::{Faults, Place, Report, shortened};
+use super::fault::{Faults, Place, Report, Warnings};
 use super::keepers::{SettledFile, Settling};
 use super::layers::layered;
 use super::platforms::Platforms;
@@ -56,7 +56,7 @@ pub fn load(path: &Path, variables: &[(String, String)], running: Option<&Config
     let report = Report::new(path);
     let (config, files) = read(path, variables, running, &report);
     let mut broken = Vec::new();
-    let mut more_warnings = Vec::new();
+    let mut more_warnings = Warnings::default();
     for ReadFile { path, report, count, .. } in files {
         match report.finish(Some(())) {
             Ok(((), warnings)) => more_warnings.extend(warnings),
@@ -67,7 +67,7 @@ pub fn load(path: &Path, variables: &[(String, String)], running: Option<&Config
         Err(faults) => Err(faults.and(broken.into_iter().map(|file| file.faults))),
         Ok((config, mut warnings)) => {
             warnings.extend(more_warnings);
-            Ok(Loaded { config, warnings: shortened(warnings), broken })
+            Ok(Loaded { config, warnings: warnings.shortened(), broken })
         }
     }
 }
@@ -107,8 +107,14 @@ fn read(
     report.set_rank(0);
     resolver.finish(report);
     let info_labels = &settings.info_labels;
-    let settling =
-        Settling { main: report, main_accounts: &main_accounts, running, platforms: &platforms, info_labels };
+    let settling = Settling {
+        main: report,
+        main_accounts: &main_accounts,
+        running,
+        platforms: &platforms,
+        info_labels,
+        variables: &secrets,
+    };
     let files = settling.settle(files);
     let in_files = files.iter().map(|settled| settled.file.count.max(usize::from(settled.is_broken())));
     let expected = count + in_files.sum::<usize>() + usize::from(platforms.discover());

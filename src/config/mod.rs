@@ -5,6 +5,7 @@ pub mod account;
 mod account_files;
 mod accounts;
 mod budget;
+mod credential;
 mod fault;
 mod file;
 #[cfg(any(test, fuzzing))]

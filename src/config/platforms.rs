@@ -6,17 +6,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::account::{AccountName, AppId};
-use super::fault::{Place, Report, join};
-use super::keys::{HOUR, INTERVAL};
+use super::fault::{Place, Report, join, join_name};
+use super::keys::HOUR;
 use super::platform::{AuthorizerToken, ComponentToken, Discovery, Platform, PlatformName};
 use super::resolve::{AccountKeys, Places, Resolved, Resolver};
 use super::secrets::Variables;
-use super::section::Section;
+use super::section::{Section, Span};
 use super::sources::{authorizer_token, component_token};
+use super::yaml::Node;
 use crate::budget::TokenCalls;
 
 const KEY: &str = "platforms";
 const DEFAULT_REFRESH_INTERVAL: Duration = Duration::from_secs(HOUR);
+/// Each reading of the list is a call for every 500 authorizers.
+const REFRESH_INTERVAL: Span =
+    Span { least: Duration::from_secs(60), most: Duration::from_secs(24 * HOUR), text: "`1m` to `24h`" };
 
 /// Keys that say which accounts are discovered, or how those are polled.
 const DISCOVERY_KEYS: [&str; 14] = [
@@ -39,7 +43,7 @@ const DISCOVERY_KEYS: [&str; 14] = [
 /// The map `platforms`.
 #[derive(Debug, Default)]
 pub(super) struct Platforms {
-    /// Every name there is, also where the platform has a fault.
+    /// Every name with keys below it, also where one of them has a fault.
     names: BTreeSet<PlatformName>,
     read: Vec<Arc<Platform>>,
     discovers: bool,
@@ -57,14 +61,20 @@ impl Platforms {
         let mut app_ids = HashMap::new();
         let entries = root.section(KEY).map_or_else(Vec::new, Section::into_entries);
         for (key, node) in entries {
-            let path = join(KEY, &key);
             let name = PlatformName::parse(&key);
-            match &name {
-                None => report.fault(&Place::Key(path.clone()), "not a platform name", AccountName::RULE),
-                Some(name) => {
-                    platforms.names.insert(name.clone());
+            let path = match (&name, &node) {
+                (None, _) => {
+                    let path = join(KEY, &key);
+                    report.fault(&Place::Key(path.clone()), "not a platform name", AccountName::RULE);
+                    path
                 }
-            }
+                // Who writes keys below it means a name, which everybody may see.
+                (Some(name), Node::Map(_)) => {
+                    platforms.names.insert(name.clone());
+                    join_name(KEY, name.as_str())
+                }
+                (Some(_), _) => join(KEY, &key),
+            };
             let Some(mut section) = Section::open(path, node, report) else { continue };
             let keys = PlatformKeys::read(&mut section, variables);
             platforms.discovers |= keys.discovers;
@@ -85,6 +95,13 @@ impl Platforms {
     /// Whether there is a platform of this name.
     pub(super) fn has(&self, name: &PlatformName) -> bool {
         self.names.contains(name)
+    }
+
+    /// Whether the platform of this name has no fault and reads the tokens of its accounts.
+    pub(super) fn reads_tokens_of(&self, name: &PlatformName) -> bool {
+        let reads =
+            |platform: &Arc<Platform>| matches!(platform.authorizer_token, AuthorizerToken::ReadOnly(_));
+        self.read.iter().find(|platform| platform.name == *name).is_some_and(reads)
     }
 
     /// The names of all platforms.
@@ -135,7 +152,7 @@ impl PlatformKeys {
                 section.fault(key, "of use only with `discover: true`", "set that, or remove this");
             }
         }
-        let refresh_interval = section.duration("refresh_interval", INTERVAL);
+        let refresh_interval = section.duration("refresh_interval", REFRESH_INTERVAL);
         let include = app_ids(section, "include");
         let exclude = app_ids(section, "exclude");
         if !include.is_disjoint(&exclude) {

@@ -11,7 +11,10 @@ use super::secret_keys::{HEADER, REDIS_URL, TOKEN_URL, is_exposed};
 use super::secrets::{Seen, Variables, non_empty};
 use super::section::Section;
 use super::settings::read_ca_file;
-use super::token::{FileSource, HttpSource, Pointer, ReadOnlySource, RedisFormat, RedisSource, Template};
+use super::token::{
+    APP_ID, COMPONENT_APP_ID, FileSource, HttpSource, Pointer, ReadOnlySource, RedisFormat, RedisSource,
+    Template,
+};
 use crate::secret::SecretSource;
 
 /// Who reads, which decides on the ids that a template can be filled with.
@@ -24,9 +27,6 @@ pub(super) enum ReadBy {
     /// A platform, for its accounts: both.
     Authorizers,
 }
-
-const APP_ID: &str = "{app_id}";
-const COMPONENT_APP_ID: &str = "{component_app_id}";
 
 /// The key under which each of the two ids was seen first.
 #[derive(Clone, Copy, Debug, Default)]

@@ -333,6 +333,9 @@ pub(crate) fn did_you_mean(name: &str) -> String {
 
 /// The known key that was probably meant, or all of them.
 fn suggestion(key: &str, known: &[&str]) -> String {
+    if key.contains(':') {
+        return "write a blank after the `:`".into();
+    }
     if let Some(name) = nearest(key, known) {
         return format!("did you mean `{name}`?");
     }

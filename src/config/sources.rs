@@ -24,8 +24,8 @@ const TOKEN: Sources<TokenSource, 8> = [
     ("file", |s, v| read_only::file(s, v, ReadBy::Account).map(TokenSource::ReadOnly)),
     ("http", |s, v| read_only::http(s, v, ReadBy::Account).map(TokenSource::ReadOnly)),
     ("redis", |s, v| read_only::redis(s, v, ReadBy::Account).map(TokenSource::ReadOnly)),
-    ("cloud_hosting", |s, _| Some(cloud_hosting(s))),
-    ("cloud_file", |s, _| Some(cloud_file(s))),
+    ("cloud_hosting", |s, _| cloud_hosting(s)),
+    ("cloud_file", |s, _| cloud_file(s)),
     ("authorizer", authorizer),
 ];
 
@@ -122,18 +122,25 @@ fn token(section: &mut Section<'_>, variables: &Variables<'_>) -> Option<TokenSo
     Some(TokenSource::Token { app_secret: app_secret? })
 }
 
-fn cloud_hosting(section: &mut Section<'_>) -> TokenSource {
-    TokenSource::CloudHosting { from_app_id: from_app_id(section) }
+fn cloud_hosting(section: &mut Section<'_>) -> Option<TokenSource> {
+    cloud(section, |from_app_id| TokenSource::CloudHosting { from_app_id })
 }
 
-fn cloud_file(section: &mut Section<'_>) -> TokenSource {
+fn cloud_file(section: &mut Section<'_>) -> Option<TokenSource> {
     let path = section.text("path", "a path", "write the path of a file", non_empty);
     let path = path.map_or_else(|| PathBuf::from(CLOUD_FILE), PathBuf::from);
-    TokenSource::CloudFile { path, from_app_id: from_app_id(section) }
+    cloud(section, |from_app_id| TokenSource::CloudFile { path, from_app_id })
 }
 
-fn from_app_id(section: &mut Section<'_>) -> Option<AppId> {
-    section.text("from_app_id", "an app id", AppId::RULE, AppId::parse)
+/// The source for `from_app_id`, if that is absent or good.
+fn cloud(
+    section: &mut Section<'_>,
+    source: impl FnOnce(Option<AppId>) -> TokenSource,
+) -> Option<TokenSource> {
+    const KEY: &str = "from_app_id";
+    let is_there = section.has(KEY);
+    let from_app_id = section.text(KEY, "an app id", AppId::RULE, AppId::parse);
+    (from_app_id.is_some() == is_there).then(|| source(from_app_id))
 }
 
 fn authorizer(section: &mut Section<'_>, variables: &Variables<'_>) -> Option<TokenSource> {
@@ -170,7 +177,7 @@ fn accept_takeover(section: &mut Section<'_>, what_happens: &str, instead: &str)
     const KEY: &str = "accept_token_takeover";
     let is_missing = !section.has(KEY);
     match section.boolean(KEY) {
-        Some(true) => section.warn(KEY, what_happens, instead),
+        Some(true) => section.report().warn_of_takeover(&section.place(KEY), what_happens, instead),
         None if !is_missing => {}
         None | Some(false) => {
             let wrong = format!("not accepted, and {what_happens}");

@@ -1,6 +1,7 @@
 //! Where an account's access token comes from. Sources that only read are one type: a platform's
 //! component token, verify ticket and authorizer tokens come from the same places.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -26,14 +27,15 @@ pub enum TokenSource {
     ReadOnly(Arc<ReadOnlySource>),
     /// 微信云托管: the platform's sidecar adds the credential.
     CloudHosting {
-        /// Another account of the same subject.
+        /// The account's own app id, where it is another account of the same subject than the one the
+        /// service belongs to.
         from_app_id: Option<AppId>,
     },
     /// 云调用: the token file that the platform pushes, sent as `cloudbase_access_token`.
     CloudFile {
         /// The file, re-read for each request.
         path: PathBuf,
-        /// Another account of the same subject.
+        /// As for [`TokenSource::CloudHosting`].
         from_app_id: Option<AppId>,
     },
     /// 第三方调用: through a third-party platform of this configuration.
@@ -73,7 +75,7 @@ impl TokenSource {
 }
 
 /// A place where another program keeps a token or ticket.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ReadOnlySource {
     /// A file.
     File(FileSource),
@@ -94,8 +96,14 @@ impl ReadOnlySource {
     }
 }
 
-/// Text in which `{app_id}` and `{component_app_id}` stand for the ids of whoever reads.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Stands for the account's app id in a [`Template`].
+pub(super) const APP_ID: &str = "{app_id}";
+/// Stands for the third-party platform's app id in a [`Template`].
+pub(super) const COMPONENT_APP_ID: &str = "{component_app_id}";
+
+/// Text in which `{app_id}` and `{component_app_id}` stand for the ids of whoever reads. `Debug` does
+/// not show it: some SDKs put the `AppSecret` into the names of Redis keys.
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Template(Box<str>);
 
 impl Template {
@@ -107,6 +115,17 @@ impl Template {
     /// The text with the ids in place. An id that there is none of is replaced by nothing.
     pub fn fill(&self, ids: &Ids<'_>) -> String {
         ids.fill(&self.0)
+    }
+
+    /// Whether accounts with other app ids get another text.
+    pub(super) fn names_app_id(&self) -> bool {
+        self.0.contains(APP_ID)
+    }
+}
+
+impl fmt::Debug for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Template(…)")
     }
 }
 
@@ -122,12 +141,12 @@ pub struct Ids<'a> {
 impl Ids<'_> {
     /// `text` with the ids in place: for templates that are secrets, such as URLs.
     pub(crate) fn fill(&self, text: &str) -> String {
-        text.replace("{app_id}", self.app_id).replace("{component_app_id}", self.component_app_id)
+        text.replace(APP_ID, self.app_id).replace(COMPONENT_APP_ID, self.component_app_id)
     }
 }
 
 /// A JSON pointer (RFC 6901): empty, or begins with `/`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Pointer(Box<str>);
 
 impl Pointer {
@@ -146,7 +165,7 @@ impl Pointer {
 }
 
 /// A file with a token.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FileSource {
     /// Its path, a template.
     pub path: Template,
@@ -155,7 +174,7 @@ pub struct FileSource {
 }
 
 /// A central token server.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HttpSource {
     /// Its URL, a template; a secret, because many servers take a password in it.
     pub url: SecretSource,
@@ -170,7 +189,7 @@ pub struct HttpSource {
 }
 
 /// A key in Redis. Read by `GET` and `PTTL` only.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RedisSource {
     /// `redis://` or `rediss://`, with user and password if needed.
     pub url: SecretSource,
@@ -183,7 +202,7 @@ pub struct RedisSource {
 }
 
 /// What the value of a Redis key is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum RedisFormat {
     /// The token itself.
     Plain,

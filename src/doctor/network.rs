@@ -99,13 +99,16 @@ impl Route {
         }
     }
 
-    async fn target(&self) -> Result<Target, Finding> {
-        let base_url = match &self.host {
+    fn base_url(&self) -> &BaseUrl {
+        match &self.host {
             Host::First => &self.endpoint.base_url,
             Host::Fallback(base_url) => base_url,
-        };
+        }
+    }
+
+    async fn target(&self) -> Result<Target, Finding> {
         let url = match &self.endpoint.proxy {
-            None => Some(base_url.join("")),
+            None => Some(self.base_url().join("")),
             Some(source) => Some(proxy_url(source).await?),
         };
         url.as_ref().and_then(Target::of).ok_or_else(|| {
@@ -128,7 +131,7 @@ impl Route {
             Ok(connected) => connected,
             Err(finding) => return vec![dns, finding, without(Step::Tls, "there is no connection")],
         };
-        let tls = match (&self.endpoint.proxy, self.endpoint.base_url.is_http()) {
+        let tls = match (&self.endpoint.proxy, self.base_url().is_http()) {
             (Some(_), _) => without(Step::Tls, "the proxy stands between"),
             (None, true) => without(Step::Tls, "the base URL is `http`"),
             (None, false) => target.encrypt(tcp, api).await,

@@ -123,12 +123,11 @@ impl<'a> AccountFamilies<'a> {
             Some(Value::Float(items as f64 / readings.account.limits.items[kind] as f64))
         });
         self.each_of(to, &account::POOL_LIMIT_ITEMS, &self.pools, |readings, pool| {
-            pool_limit(readings, pool).map(Value::Count)
+            readings.account.limits.of_pool(pool).map(Value::Count)
         });
         self.each_of(to, &account::POOL_USAGE_RATIO, &self.pools, |readings, pool| {
-            let limit = pool_limit(readings, pool)?;
-            let counts = &readings.held(now)?.counts;
-            let items = pool.kinds().iter().fold(0_u64, |sum, &kind| sum.saturating_add(counts[kind]));
+            let limit = readings.account.limits.of_pool(pool)?;
+            let items = pool.items(&readings.held(now)?.counts);
             Some(Value::Float(items as f64 / limit as f64))
         });
     }
@@ -232,13 +231,6 @@ fn end(label: &str, value: &str) -> Vec<u8> {
     push_label(&mut text, label, value);
     text.extend_from_slice(b"} ");
     text
-}
-
-/// The common limit of the pool's kinds, if the account's kinds have one.
-fn pool_limit(readings: &Readings, pool: Pool) -> Option<u64> {
-    let limits = &readings.account.limits;
-    let [first, _] = pool.kinds();
-    limits.pooled.then(|| limits.items[first])
 }
 
 #[cfg(test)]

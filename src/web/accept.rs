@@ -1,9 +1,11 @@
-//! The accept loop: serves a router on a bound listener, with a bound on connections, until told
-//! to stop.
+//! The accept loop: serves a router on bound listeners, with one bound on the connections of all of
+//! them, until told to stop.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
@@ -20,20 +22,51 @@ use crate::web::progress::Progress;
 /// rest the loop would spin.
 const ACCEPT_REST: Duration = Duration::from_secs(1);
 
-/// Serves `router` until `stop`; then closes idle connections at once, lets answers in progress
+/// Serves `router` on all `listeners` until `stop`; then closes idle connections at once, lets answers in progress
 /// end, and returns when all connections have ended. Each answer is bounded by `limits`, the end
 /// as a whole is not: the caller puts its own deadline around it. Dropping the future cuts all.
-pub async fn serve(listener: TcpListener, router: Router, limits: ConnectionLimits, stop: CancellationToken) {
+pub async fn serve(
+    listeners: Vec<TcpListener>,
+    router: Router,
+    limits: ConnectionLimits,
+    stop: CancellationToken,
+) {
+    let mut listeners = Listeners { listeners, first: 0 };
     let mut connections = Connections::new(router, limits, stop);
-    while let Some(stream) = connections.accept(&listener).await {
+    while let Some(stream) = connections.accept(&mut listeners).await {
         if !connections.make_room().await {
             break;
         }
         connections.start(stream);
     }
     // What waits in the backlog is refused now, not after the last answer.
-    drop(listener);
+    drop(listeners);
     connections.ended().await;
+}
+
+/// All listeners, which take turns.
+struct Listeners {
+    listeners: Vec<TcpListener>,
+    /// Which one is asked first.
+    first: usize,
+}
+
+impl Listeners {
+    /// The next connection of any of them. Nothing is lost when the future is dropped.
+    async fn accept(&mut self) -> io::Result<TcpStream> {
+        poll_fn(|context| {
+            let count = self.listeners.len();
+            for (at, listener) in self.listeners.iter().enumerate().cycle().skip(self.first).take(count) {
+                if let Poll::Ready(accepted) = listener.poll_accept(context) {
+                    // A flood on one of them must not keep the others waiting.
+                    self.first = (at + 1) % count;
+                    return Poll::Ready(accepted.map(|(stream, _)| stream));
+                }
+            }
+            Poll::Pending
+        })
+        .await
+    }
 }
 
 struct Entry {
@@ -63,14 +96,14 @@ impl Connections {
     }
 
     /// The next connection; nothing once stopped.
-    async fn accept(&mut self, listener: &TcpListener) -> Option<TcpStream> {
+    async fn accept(&mut self, listeners: &mut Listeners) -> Option<TcpStream> {
         let mut failed = false;
         loop {
             tokio::select! {
                 () = self.stop.cancelled() => return None,
                 Some(ended) = self.tasks.join_next_with_id() => forget(&mut self.entries, ended),
-                accepted = listener.accept() => match accepted {
-                    Ok((stream, _)) => return Some(stream),
+                accepted = listeners.accept() => match accepted {
+                    Ok(stream) => return Some(stream),
                     Err(error) if is_the_clients(&error) => {}
                     Err(error) => {
                         if !failed {

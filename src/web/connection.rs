@@ -31,7 +31,7 @@ pub struct ConnectionLimits {
     pub answer: Duration,
     /// Between requests, and before the first.
     pub idle: Duration,
-    /// Most connections at once.
+    /// Most connections at once, on all listeners together.
     pub connections: usize,
 }
 

@@ -117,7 +117,9 @@ pub(super) async fn ready(State(pages): Shared) -> Response {
             let readings = pages.state.store.snapshot();
             let missing = readings.iter().filter(|one| one.last_poll == LastPoll::Pending).count();
             let all = readings.len();
-            unavailable(format!("Not ready: {missing} of {all} accounts were not polled yet.\n"))
+            unavailable(format!(
+                "Not ready: {missing} of {all} accounts were not polled yet. Discovered ones are not waited for.\n"
+            ))
         }
     }
 }

@@ -180,21 +180,17 @@ impl Usage {
 
 fn usages(account: &Account, good: &LastGood) -> Vec<Usage> {
     let limits = &account.limits;
-    if limits.pooled {
-        let usage = |pool: Pool| {
-            let [first, second] = pool.kinds();
-            let items = good.counts[first].saturating_add(good.counts[second]);
-            Usage { counted: Counted::Pool(pool), items, limit: limits.items[first] }
-        };
-        Pool::ALL.map(usage).into()
-    } else {
-        let usage = |kind: Kind| Usage {
-            counted: Counted::Kind(kind),
-            items: good.counts[kind],
-            limit: limits.items[kind],
-        };
-        Kind::ALL.map(usage).into()
-    }
+    let of_pool = |pool: Pool| {
+        let items = pool.items(&good.counts);
+        Some(Usage { counted: Counted::Pool(pool), items, limit: limits.of_pool(pool)? })
+    };
+    let of_kind = |kind: Kind| Usage {
+        counted: Counted::Kind(kind),
+        items: good.counts[kind],
+        limit: limits.items[kind],
+    };
+    let pools: Option<Vec<_>> = Pool::ALL.into_iter().map(of_pool).collect();
+    pools.unwrap_or_else(|| Kind::ALL.map(of_kind).into())
 }
 
 struct Row<'a> {

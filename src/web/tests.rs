@@ -168,7 +168,7 @@ async fn ready_says_how_many_accounts_are_missing_and_never_goes_back() {
     site.store.publish(readings("c", LastPoll::Succeeded));
     let (status, _, body) = site.get("/-/ready").await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(body, "Not ready: 2 of 3 accounts were not polled yet.\n");
+    assert_eq!(body, "Not ready: 2 of 3 accounts were not polled yet. Discovered ones are not waited for.\n");
 
     site.readiness.mark_ready();
     site.store.publish(readings("d", LastPoll::Pending));

@@ -8,7 +8,7 @@ use anyhow::Context;
 use reqwest::{Certificate, Client, Proxy, redirect, retry};
 
 use super::error::{Failure, transport};
-use crate::config::{ApiConfig, Endpoint};
+use crate::config::{ApiConfig, BaseUrl, Endpoint};
 use crate::secret::{Secret, SecretSource};
 
 /// Idle connections are kept this long: longer than it takes to be closed by the other side.
@@ -93,7 +93,8 @@ impl Transport {
 
 impl Settings {
     fn new(config: &ApiConfig, endpoints: &[&Endpoint]) -> anyhow::Result<Self> {
-        let tls = endpoints.iter().any(|endpoint| !endpoint.base_url.is_http() || endpoint.proxy.is_some());
+        let is_https = |base_url: &BaseUrl| !base_url.is_http();
+        let tls = endpoints.iter().any(|endpoint| endpoint.proxy.is_some() || endpoint.hosts().any(is_https));
         Ok(Self {
             timeout: config.timeout,
             connect_timeout: config.connect_timeout,
@@ -135,4 +136,29 @@ fn extra_roots(config: &ApiConfig) -> anyhow::Result<Vec<u8>> {
     Certificate::from_pem_bundle(&pem)
         .with_context(|| format!("`api.ca_file` {} is not a list of PEM certificates", path.display()))?;
     Ok(pem)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+
+    #[test]
+    fn certificates_are_trusted_where_only_the_fallback_is_encrypted() {
+        let config = ApiConfig {
+            timeout: POOL_IDLE,
+            connect_timeout: POOL_IDLE,
+            requests_per_second: NonZeroU32::MIN,
+            max_in_flight: 1,
+            ca_file: None,
+        };
+        let roots = |fallback| {
+            let base_url = BaseUrl::parse("http://127.0.0.1").unwrap();
+            let endpoint = Endpoint { base_url, fallback: BaseUrl::parse(fallback), proxy: None };
+            Settings::new(&config, &[&endpoint]).unwrap().roots
+        };
+        assert_eq!(roots("https://127.0.0.1"), Roots::System(Vec::new()));
+        assert_eq!(roots("http://127.0.0.2"), Roots::None);
+    }
 }

@@ -149,7 +149,7 @@ async fn plain_and_json_values_are_read_as_they_are_now() {
     for wrong in ["/data/n", "/data", "/missing", ""] {
         let (class, text) = refusal(reader.read(&json(&url, "json", wrong), IDS).await);
         assert_eq!(class, "decode", "{wrong}");
-        assert!(text.contains(&format!("`{wrong}`")) && text.contains("`json`"), "{text}");
+        assert!(text.contains(&format!("`{wrong}`")) && text.contains("the configured key at"), "{text}");
     }
 }
 
@@ -173,7 +173,10 @@ async fn values_that_are_no_token_are_refused_and_named() {
     let reader = reader();
     let (class, text) = refusal(reader.read(&server.source("absent"), IDS).await);
     assert_eq!(class, "decode");
-    assert!(text.contains("`absent`") && text.contains(&server.url("")), "{text}");
+    assert!(
+        text.contains(&format!("the configured key at {}", server.url(""))) && !text.contains("absent"),
+        "{text}"
+    );
     let long = format!("{CANARY}{}", "x".repeat(512));
     let huge = CANARY.repeat(400_000);
     let java = b"\xac\xed\x00\x05t\x00\x0fcanary0password";
@@ -183,7 +186,7 @@ async fn values_that_are_no_token_are_refused_and_named() {
         for source in [server.source("key"), json(&server.url(""), "key", "/token")] {
             let (class, text) = refusal(reader.read(&source, IDS).await);
             assert_eq!(class, "decode", "{text}");
-            assert!(text.contains("`key`") && !text.contains(CANARY), "{text}");
+            assert!(text.contains("the configured key at") && !text.contains(CANARY), "{text}");
         }
     }
     server.run("DEL key");
@@ -191,6 +194,37 @@ async fn values_that_are_no_token_are_refused_and_named() {
     let (class, text) = refusal(reader.read(&server.source("key"), IDS).await);
     assert_eq!(class, "decode");
     assert!(text.contains("type"), "{text}");
+}
+
+#[tokio::test]
+async fn the_key_is_not_shown() {
+    let mut server = Server::start(&[]).await;
+    let source = server.source(CANARY);
+    assert!(!format!("{source:?}").contains(CANARY), "{source:?}");
+    let (class, absent) = refusal(reader().read(&source, IDS).await);
+    assert_eq!(class, "decode");
+    server.set(CANARY, "a b");
+    let (class, wrong) = refusal(reader().read(&source, IDS).await);
+    assert_eq!(class, "decode");
+    server.run(&format!("DEL {CANARY}"));
+    server.run(&format!("LPUSH {CANARY} 15_a"));
+    let (class, list) = refusal(reader().read(&source, IDS).await);
+    assert_eq!(class, "decode");
+    server.run("ACL SETUSER default resetkeys ~x");
+    let (class, refused) = refusal(reader().read(&source, IDS).await);
+    assert_eq!(class, "secret");
+    for text in [absent, wrong, list, refused] {
+        assert!(text.contains("the configured key at redis://") && !text.contains(CANARY), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_command_that_is_unknown_is_told_without_the_key() {
+    let mut server = Server::start(&["--rename-command", "GET", "READ"]).await;
+    server.set("other", "15_a");
+    let (class, text) = refusal(reader().read(&server.source(CANARY), IDS).await);
+    assert_eq!(class, "request");
+    assert!(text.contains("GET was refused: ERR unknown command") && !text.contains(CANARY), "{text}");
 }
 
 #[tokio::test]

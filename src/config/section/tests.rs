@@ -81,5 +81,6 @@ fn a_misspelt_key_gets_a_suggestion() {
     assert_eq!(suggestion("appSecretFile", &known), "did you mean `app_secret_file`?");
     assert_eq!(suggestion("colour", &known), "known here: interval, hold, app_secret_file");
     assert_eq!(suggestion("a.b", &known), "write each part as a key of its own, one below the other");
+    assert_eq!(suggestion("hold:72h", &known), "write a blank after the `:`");
     assert_eq!(suggestion("a", &[]), "remove it");
 }

@@ -83,7 +83,8 @@ pub(crate) const POLL_INTERVAL: Family = gauge(
     "wechat_account_poll_interval_seconds",
     &["account"],
     ALWAYS,
-    "Time between two polls of the account, in seconds; a setting.",
+    "Time between two polls of the account now, in seconds; \
+     longer than its setting while little of the daily quota remains.",
 );
 
 pub(crate) const POLLS: Family = counter(

@@ -59,7 +59,7 @@ impl Caches {
         let key = source.key.fill(&ids);
         let target = Target { url, ca_file: source.ca_file.clone() };
         let held = self.ask(&target, &server, &key).await?;
-        Ok(external_token(held, &source.format, &format!("`{key}` at {}", server.place))?)
+        Ok(external_token(held, &source.format, &server.key_place())?)
     }
 
     /// Asks once more, over a new connection, if the one at hand was cut: a server that restarts
@@ -118,6 +118,11 @@ impl Server {
         Ok(Self { host: host.clone(), port: *port, is_tls, login, place, secrets })
     }
 
+    /// How a key is called in messages. Some SDKs put the `AppSecret` into its name.
+    fn key_place(&self) -> String {
+        format!("the configured key at {}", self.place)
+    }
+
     /// What the library or the server says, fit for a message.
     fn foreign(&self, message: &str) -> String {
         foreign(message, &self.secrets.iter().collect::<Vec<_>>())
@@ -164,15 +169,17 @@ impl Server {
         match code {
             "NOAUTH" => Fault::new(ErrorClass::Secret, format!("{place}: a password is required")),
             "NOPERM" | "WRONGPASS" => {
-                let text = format!("{place}: the user may not use {command} on `{key}`");
+                let text = format!("the user may not use {command} on {}", self.key_place());
                 Fault::new(ErrorClass::Secret, text)
             }
-            "WRONGTYPE" => Fault::decode(format!("`{key}` at {place}: its type is not string")),
+            "WRONGTYPE" => Fault::decode(format!("{}: its type is not string", self.key_place())),
             "LOADING" | "MASTERDOWN" | "CLUSTERDOWN" | "TRYAGAIN" | "BUSY" => {
                 Fault::network(format!("{place}: not ready: {code}"))
             }
             _ => {
-                let detail = self.foreign(error.detail().unwrap_or_default());
+                // A server that does not know a command says with what it was called.
+                let detail = Secret::new(key.to_owned()).redact(error.detail().unwrap_or_default());
+                let detail = self.foreign(&detail);
                 Fault::new(ErrorClass::Request, format!("{place}: {command} was refused: {code} {detail}"))
             }
         }

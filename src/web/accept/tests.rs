@@ -40,6 +40,8 @@ impl hyper::body::Body for Endless {
 /// A server whose `/slow` answers once it gets a permit, and says when it was asked.
 struct Server {
     address: SocketAddr,
+    /// Where it listens too.
+    other_address: SocketAddr,
     stop: CancellationToken,
     asked: mpsc::UnboundedReceiver<()>,
     permits: Arc<Semaphore>,
@@ -48,8 +50,11 @@ struct Server {
 
 impl Server {
     async fn start(limits: ConnectionLimits) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        let [listener, other] = [
+            TcpListener::bind("127.0.0.1:0").await.unwrap(),
+            TcpListener::bind("127.0.0.1:0").await.unwrap(),
+        ];
+        let [address, other_address] = [&listener, &other].map(|it| it.local_addr().unwrap());
         let (ask, asked) = mpsc::unbounded_channel();
         let permits = Arc::new(Semaphore::new(0));
         let gate = Arc::clone(&permits);
@@ -65,8 +70,8 @@ impl Server {
             .route("/panic", get(async || -> &'static str { panic!("as this test wants") }));
         let stop = CancellationToken::new();
         let mut running = JoinSet::new();
-        running.spawn(serve(listener, router, limits, stop.clone()));
-        Self { address, stop, asked, permits, running }
+        running.spawn(serve(vec![listener, other], router, limits, stop.clone()));
+        Self { address, other_address, stop, asked, permits, running }
     }
 
     async fn connect(&self) -> Client {
@@ -239,6 +244,22 @@ async fn at_the_cap_the_oldest_idle_connection_gives_way() {
     assert!(newcomer.get("/").await.ends_with("quick"));
     server.permits.add_permits(1);
     assert!(busy.answer().await.ends_with("slow"));
+}
+
+#[tokio::test]
+async fn listeners_share_the_cap() {
+    let server = Server::start(ConnectionLimits { connections: 2, ..UNLIMITED }).await;
+    let on_the_other = async || {
+        let mut client = Client(TcpStream::connect(server.other_address).await.unwrap());
+        assert!(client.get("/").await.ends_with("quick"));
+        client
+    };
+    let mut oldest = server.idle().await;
+    let mut newer = on_the_other().await;
+    let mut newcomer = on_the_other().await;
+    assert_eq!(oldest.rest().await, b"", "it was idle for longest");
+    assert!(newer.get("/").await.ends_with("quick"));
+    assert!(newcomer.get("/").await.ends_with("quick"));
 }
 
 #[tokio::test]

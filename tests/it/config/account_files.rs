@@ -277,6 +277,48 @@ fn a_broken_file_keeps_no_account_from_the_next() {
 }
 
 #[test]
+fn two_files_cannot_share_the_token_of_one_account() {
+    let account = |name: &str, id: char, token: &str| {
+        format!("accounts: {{{name}: {{app_id: wx000000000000000{id}, token: {{{token}}}}}}}\n")
+    };
+    let kept = "source: file, path: /run/token";
+    let mut files = Files::new(&account("main", '0', "source: cloud_hosting"));
+    files.write("d/a.yaml", &account("a", '1', kept));
+    files.write("d/b.yaml", &account("b", '2', kept));
+    files.write("d/c.yaml", &account("c", '3', "source: cloud_file"));
+    let fault = |name: char, other: &str, remedy: &str| {
+        format!(
+            "d/{name}.yaml: accounts.{name}.token: the token of account {other} too, so the counts would be \
+             that account's: {remedy}"
+        )
+    };
+    let shared = [
+        fault(
+            'b',
+            "`a` of `d/a.yaml`",
+            "read this account's own token, or let `{app_id}` stand where the app id belongs",
+        ),
+        fault(
+            'c',
+            "`main` of `main.yaml`",
+            "give `from_app_id`, which says whose counts the cloud is asked for",
+        ),
+    ];
+    let shared = shared.each_ref().map(String::as_str);
+    files.load().has("a main", &shared);
+    // Now `a` is running, so a file before it cannot take its token away.
+    files.write("d/0.yaml", &account("b", '2', kept));
+    files.write("d/b.yaml", "accounts: {}\n");
+    let seen = files.load();
+    assert_eq!(seen.accounts.join(" "), "a main");
+    assert!(
+        seen.faults[0].starts_with("d/0.yaml: accounts.b.token: the token of account `a`"),
+        "{:?}",
+        seen.faults
+    );
+}
+
+#[test]
 fn an_account_somewhere_is_enough_and_none_anywhere_is_a_fault() {
     let mut files = Files::new("");
     let none = "main.yaml: accounts: none: name at least one account, here or in `account_files`, or let a platform discover them";

@@ -45,7 +45,8 @@ async fn alike_plans_are_told_once_and_the_largest_group_first() {
     main.push_str("  a: {app_id: wx0000000000000001, collect: [draft, quota], token: {app_secret: x}}\n");
     let mut more = String::from("accounts:\n");
     for i in 0..5 {
-        writeln!(more, "  b{i}: {{app_id: wxb00000000000000{i}, token: {{source: file, path: x}}}}").unwrap();
+        writeln!(more, "  b{i}: {{app_id: wxb00000000000000{i}, token: {{source: file, path: x{i}}}}}")
+            .unwrap();
     }
     let dir = files(&[("main.yaml", &main), ("more.acc", &more)]);
     let (code, out, err) = check(&dir).await;

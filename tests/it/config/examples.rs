@@ -109,7 +109,7 @@ fn the_commented_part_of_the_example_loads_too() {
     assert_eq!(tokens.len(), 9);
     for token in tokens {
         let token = token.replace('\n', "\n    ");
-        let account = format!("accounts:\n  a:\n    app_id: wx1123456789abcdef\n    token:{token}\n");
+        let account = format!("accounts:\n  a:\n    app_id: wxfedcba9876543210\n    token:{token}\n");
         good(&format!("{platforms}{account}"), &env);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,7 +75,7 @@ fn a_file_source_has_a_path_and_maybe_a_pointer() {
 fn a_token_server_has_everything_from_its_places() {
     let dir = tempfile::tempdir().unwrap();
     let header = dir.path().join("header");
-    std::fs::write(&header, "Bearer x\n").unwrap();
+    fs::write(&header, "Bearer x\n").unwrap();
     set_mode(&header, 0o600);
     let keys = format!(
         "source: http, url: 'https://u:p@tokens.internal/{{app_id}}?key=x', headers: {{X-Inline: 007, Authorization: \
@@ -98,9 +99,9 @@ fn a_token_server_has_everything_from_its_places() {
     );
 
     let (url, ca) = (dir.path().join("url"), dir.path().join("ca.pem"));
-    std::fs::write(&url, "http://127.0.0.1:9000/token\n").unwrap();
+    fs::write(&url, "http://127.0.0.1:9000/token\n").unwrap();
     set_mode(&url, 0o600);
-    std::fs::write(&ca, "-----BEGIN CERTIFICATE-----\n").unwrap();
+    fs::write(&ca, "-----BEGIN CERTIFICATE-----\n").unwrap();
     let keys = format!("source: http, url_file: '{}', ca_file: '{}'", url.display(), ca.display());
     assert_eq!(
         read_only(&keys),
@@ -160,17 +161,17 @@ fn presets_have_the_keys_of_their_sdks() {
 
 #[test]
 fn cloud_sources_and_authorizers_have_their_options() {
-    let other = || AppId::parse("wxfedcba9876543210");
+    let own = || AppId::parse("wx0123456789abcdef");
     assert_eq!(token("source: cloud_hosting"), TokenSource::CloudHosting { from_app_id: None });
     assert_eq!(
-        token("source: cloud_hosting, from_app_id: wxfedcba9876543210"),
-        TokenSource::CloudHosting { from_app_id: other() }
+        token("source: cloud_hosting, from_app_id: wx0123456789abcdef"),
+        TokenSource::CloudHosting { from_app_id: own() }
     );
     let path = PathBuf::from("/.tencentcloudbase/wx/cloudbase_access_token");
     assert_eq!(token("source: cloud_file"), TokenSource::CloudFile { path, from_app_id: None });
     assert_eq!(
-        token("source: cloud_file, path: /x, from_app_id: wxfedcba9876543210"),
-        TokenSource::CloudFile { path: "/x".into(), from_app_id: other() }
+        token("source: cloud_file, path: /x, from_app_id: wx0123456789abcdef"),
+        TokenSource::CloudFile { path: "/x".into(), from_app_id: own() }
     );
     let file = "platforms: {open: {component_app_id: wxa123456789abcdef, component_token: {source: file, path: c}, \
                 authorizer_token: {source: api_authorizer_token, accept_token_takeover: true}}}\naccounts:\n  \
@@ -183,6 +184,47 @@ fn cloud_sources_and_authorizers_have_their_options() {
     };
     assert_eq!(config.accounts[0].token, authorizer(None));
     assert_eq!(config.accounts[1].token, authorizer(Some(inline("007"))));
+}
+
+#[test]
+fn sources_that_name_the_account_may_be_shared() {
+    let dir = tempfile::tempdir().unwrap();
+    let url = dir.path().join("url");
+    fs::write(&url, "https://tokens/{app_id}\n").unwrap();
+    set_mode(&url, 0o600);
+    for keys in [
+        "source: file, path: 'x/{app_id}'".to_owned(),
+        "source: http, url: 'https://tokens/{app_id}'".to_owned(),
+        format!("source: http, url_file: '{}'", url.display()),
+        "source: http, url_env: URL".to_owned(),
+        "source: http, url: 'https://tokens/', headers: {x-app-id: '{app_id}'}".to_owned(),
+        "source: http, url: 'https://tokens/', headers: {x-app-id: {env: URL}}".to_owned(),
+        "source: redis, url: 'rediss://cache', key: 'x:{app_id}'".to_owned(),
+        "source: redis, url: 'rediss://{app_id}:x@cache', key: x".to_owned(),
+        "source: redis, url: 'rediss://cache', preset: wechatpy".to_owned(),
+    ] {
+        let file = format!(
+            "accounts:\n  a: {{app_id: wx0123456789abcdef, token: {{{keys}}}}}\n  \
+             b: {{app_id: wx1123456789abcdef, token: {{{keys}}}}}\n"
+        );
+        assert_eq!(good(&file, &[("URL", "https://tokens/{app_id}")]).accounts.len(), 2, "{keys}");
+    }
+}
+
+#[test]
+fn a_source_in_a_file_or_variable_is_one_accounts_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let url = dir.path().join("url");
+    fs::write(&url, "https://tokens/one\n").unwrap();
+    set_mode(&url, 0o600);
+    for keys in [format!("url_file: '{}'", url.display()), "url_env: URL".to_owned()] {
+        let token = format!("token: {{source: http, {keys}}}");
+        let file = format!(
+            "accounts:\n  a: {{app_id: wx0123456789abcdef, {token}}}\n  b: {{app_id: wx1123456789abcdef, {token}}}\n"
+        );
+        let faults = load_text(&file, &[("URL", "https://tokens/one")]).unwrap_err().to_string();
+        assert!(faults.contains("accounts.b.token: the token of account `a` too"), "{faults}");
+    }
 }
 
 #[test]

@@ -67,6 +67,21 @@ async fn behind_a_proxy_only_the_proxy_is_reached() {
 }
 
 #[tokio::test]
+async fn the_scheme_of_a_fallback_is_its_own() {
+    let server = api_server().await;
+    well(&server).await;
+    let token = "token: {app_secret: 0123456789abcdef}";
+    let fallback = server.uri().replace("http://127.0.0.1", "https://localhost");
+    let yaml = format!(
+        "api: {{base_url: '{}', fallback_base_url: '{fallback}'}}\naccounts:\n  a: {{app_id: wx0000000001, {token}}}\n",
+        server.uri()
+    );
+    let said = doctor(&yaml, &[]).await;
+    let (_, checked) = said.out.split_once(&format!("\n{fallback} (the fallback)\n")).expect("it is checked");
+    assert!(checked.contains("\n  tls          warning  "), "{}", said.out);
+}
+
+#[tokio::test]
 async fn a_fallback_that_cannot_be_reached_is_a_warning() {
     let server = api_server().await;
     well(&server).await;
