@@ -37,7 +37,7 @@ impl Component {
         match &caller.platform.component_token {
             ComponentToken::ReadOnly(source) => match self.need() {
                 Need::Nothing(held) => Ok(held),
-                Need::Renewal(_) | Need::Token => {
+                Need::Renewal(_) | Need::Token | Need::Patience(_) => {
                     self.read(caller, source).await.map_err(|error| caller.failed(pass, error))
                 }
             },
@@ -90,6 +90,7 @@ impl Component {
             // Between the look and the turn, another one's turn may have passed.
             return match self.need() {
                 Need::Nothing(held) => Ok(held),
+                Need::Patience(failing) => Err(fetch.caller.failed(pass, ApiError::too_soon(API, failing))),
                 Need::Token => {
                     pass.check(API)?;
                     self.fetch(fetch).await.map_err(|error| fetch.caller.failed(pass, error))
@@ -135,8 +136,8 @@ impl Component {
     }
 
     async fn fetch(&self, fetch: Fetch<'_>) -> Result<Secret, ApiError> {
-        self.kept().trying(Instant::now());
-        let (value, life) = fetch.send().await?;
+        self.kept().taking_over(Instant::now());
+        let (value, life) = fetch.send().await.inspect_err(|error| self.kept().failed(error))?;
         let until = Instant::now() + life;
         self.kept().keep(value.clone(), Until::Expiry(until));
         Ok(value)

@@ -15,6 +15,7 @@ use crate::config::platform::AuthorizerToken;
 use crate::config::token::{Ids, ReadOnlySource};
 use crate::config::{AppId, PlatformName};
 use crate::secret::{Secret, SecretSource};
+use crate::token::kept::Unheard;
 use crate::wechat::api::Api;
 use crate::wechat::class::{ErrCode, ErrorClass};
 use crate::wechat::error::{ApiError, Failure, Step};
@@ -94,7 +95,8 @@ impl Shared {
         Ok(AuthorizerGrant { value: read.value, good_until: read.good_until, is_fetched: false })
     }
 
-    /// Fetches a token. If the account's refresh token is unknown or refused, the list is read
+    /// Fetches a token, unless the last fetch was not heard of a short while ago: it may have been
+    /// made all the same, and each one retires the token before. If the account's refresh token is unknown or refused, the list is read
     /// again, and the call repeated once if that brought another one.
     async fn fetch(
         &self,
@@ -102,6 +104,10 @@ impl Shared {
         configured: Option<&SecretSource>,
     ) -> Result<AuthorizerGrant, ApiError> {
         let asked = Instant::now();
+        if let Some(failing) = self.authorizers.refresh_tokens(|known| known.forbids(app_id, asked)) {
+            self.caller.gate.check(Api::AuthorizerToken)?;
+            return Err(ApiError::too_soon(Api::AuthorizerToken, failing));
+        }
         let configured = match configured {
             Some(source) => Some(source.read().await.map_err(|error| ApiError {
                 step: Step::Call(Api::AuthorizerToken),
@@ -142,7 +148,11 @@ impl Shared {
             body: body.into_iter().collect(),
             secrets: &[refresh_token],
         };
-        let Grant { token, life, refresh_token } = self.caller.call(call, answer::grant).await?;
+        let began = Instant::now();
+        let note = |error: &ApiError| {
+            self.authorizers.refresh_tokens(|known| known.failed(app_id, Unheard::new(began, error)));
+        };
+        let Grant { token, life, refresh_token } = self.caller.call_noting(call, answer::grant, note).await?;
         if let Some(token) = refresh_token {
             self.authorizers.refresh_tokens(|known| known.keep(app_id, token));
         }

@@ -216,8 +216,13 @@ impl RunningPlatforms {
     ) -> Running {
         let caller = match &old {
             Some(old) if is_same_connection(platform, &old.platform) => Arc::clone(&old.shared.caller),
-            Some(old) => self.caller(platform, old.shared.caller.gate.retire()),
-            None => self.caller(platform, None),
+            Some(old) => {
+                let before = &old.shared.caller;
+                let has_same_token = platform.component_token == old.platform.component_token;
+                let component = if has_same_token { Arc::clone(&before.component) } else { Arc::default() };
+                self.caller(platform, component, before.gate.retire())
+            }
+            None => self.caller(platform, Arc::default(), None),
         };
         let gate = &caller.gate;
         let authorizers = self.authorizers.entry(platform.component_app_id.clone()).or_default();
@@ -250,7 +255,12 @@ impl RunningPlatforms {
         Running { platform: Arc::clone(platform), shared }
     }
 
-    fn caller(&self, platform: &Arc<Platform>, authorizers: Option<Tally>) -> Arc<Caller> {
+    fn caller(
+        &self,
+        platform: &Arc<Platform>,
+        component: Arc<Component>,
+        authorizers: Option<Tally>,
+    ) -> Arc<Caller> {
         let PlatformParts { client, reader, store, clock, .. } = &self.common.parts;
         let gate = Gate::new(platform.name.clone(), Arc::clone(store), *clock, authorizers);
         Arc::new(Caller {
@@ -258,7 +268,7 @@ impl RunningPlatforms {
             client: Arc::clone(client),
             reader: Arc::clone(reader),
             gate,
-            component: Component::default(),
+            component,
         })
     }
 }

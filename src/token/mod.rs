@@ -14,6 +14,7 @@ use crate::secret::Secret;
 use crate::store::Failing;
 use crate::token::kept::{Kept, Need, Until};
 use crate::upstream::Upstream;
+use crate::wechat::api::Api;
 use crate::wechat::class::ErrorClass;
 use crate::wechat::error::{ApiError, Failure, Step};
 
@@ -79,6 +80,7 @@ impl TokenState {
         match self.kept.need(Instant::now()) {
             Need::Nothing(held) => Ok(Credential::AccessToken(held)),
             Need::Token => self.obtain(upstream, account).await,
+            Need::Patience(failing) => Err(ApiError::too_soon(Api::Token, failing)),
             Need::Renewal(held) => Ok(self.obtain(upstream, account).await.unwrap_or_else(|error| {
                 tracing::debug!(account = %account.name, %error, "token not renewed, the held one is still valid");
                 Credential::AccessToken(held)
@@ -110,7 +112,9 @@ impl TokenState {
                 (value, Until::Expiry(Instant::now() + life))
             }
             TokenSource::Token { app_secret } => {
-                let (value, life) = fetch::token(&upstream.client, account, app_secret).await?;
+                self.kept.taking_over(now);
+                let fetched = fetch::token(&upstream.client, account, app_secret).await;
+                let (value, life) = fetched.inspect_err(|error| self.kept.failed(error))?;
                 (value, Until::Expiry(Instant::now() + life))
             }
             TokenSource::ReadOnly(source) => {
