@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use wechat_material_exporter::config::AppId;
+use wechat_material_exporter::store::LastPoll;
 use wiremock::ResponseTemplate;
 
 use super::running::{Setting, eventually, id, refused, within};
@@ -157,6 +158,27 @@ async fn one_authorizer_without_a_profile_does_not_stop_the_round() {
     running.follow("three accounts", |running| running.fleet.len() == 3).await;
     running.counted([3, 0, 0, 0, 0]).await;
     assert_eq!((api.count(PROFILE), running.failing()), (5, None));
+}
+
+#[tokio::test]
+async fn an_authorizer_whose_profile_always_fails_is_left_alone_until_the_next_round() {
+    let api = Api::start(1).await;
+    api.plan(PROFILE, (0..99).map(|_| ResponseTemplate::new(503)));
+    let mut running = Setting::new(&api).with_discovery(ONCE).start().await;
+    running.counted([0, 0, 0, 0, 0]).await;
+    eventually("another list", || api.count(LIST) == 2).await;
+    eventually("recovery", || running.shown().last_call == LastPoll::Succeeded).await;
+    running.ask(0).await.unwrap();
+    assert_eq!((api.count(PROFILE), api.count(LIST), running.failing()), (1, 2, None));
+}
+
+#[tokio::test]
+async fn the_next_round_asks_again_for_the_profile_that_failed() {
+    let api = Api::start(2).await;
+    api.plan(PROFILE, [ResponseTemplate::new(503)]);
+    let mut running = Setting::new(&api).with_discovery(OFTEN).start().await;
+    running.follow("both accounts", |running| running.fleet.len() == 2).await;
+    assert_eq!(running.failing(), None);
 }
 
 #[tokio::test]
