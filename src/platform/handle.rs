@@ -22,8 +22,8 @@ use crate::wechat::error::{ApiError, Failure, Step};
 
 /// The account did not authorise the platform.
 pub(super) const NOT_AUTHORIZED: ErrCode = ErrCode(61003);
-/// The refresh token is not valid.
-const REFRESH_TOKEN_REFUSED: ErrCode = ErrCode(61023);
+/// The refresh token is not valid: it is unknown, has expired, or the account's password was changed.
+const REFRESH_TOKEN_REFUSED: [ErrCode; 3] = [ErrCode(61023), ErrCode(42002), ErrCode(42007)];
 
 /// The platforms that run, by name. A reload replaces them all at once.
 #[derive(Debug, Default)]
@@ -82,6 +82,14 @@ impl PlatformHandle {
             AuthorizerToken::Fetched => self.shared.fetch(app_id, refresh_token).await,
         }
     }
+
+    /// Tells that a call with a token of `app_id` failed by `code`, which says that the platform is
+    /// not authorised.
+    pub(crate) fn unauthorized(&self, app_id: &AppId, code: Option<ErrCode>) {
+        if code == Some(NOT_AUTHORIZED) {
+            self.shared.tell_lost(app_id);
+        }
+    }
 }
 
 impl Shared {
@@ -126,10 +134,10 @@ impl Shared {
             Err(error) => error,
         };
         match own_code(&error) {
-            Some(REFRESH_TOKEN_REFUSED) => {
+            Some(NOT_AUTHORIZED) => {}
+            Some(code) if REFRESH_TOKEN_REFUSED.contains(&code) => {
                 self.authorizers.refresh_tokens(|known| known.refuse(app_id, &first));
             }
-            Some(NOT_AUTHORIZED) => {}
             _ => return Err(error),
         }
         self.authorizers.read_again(&self.caller, Instant::now()).await?;
@@ -162,10 +170,14 @@ impl Shared {
     /// Tells discovery if `error` says that the account is no longer authorised.
     fn lose(&self, app_id: &AppId, error: ApiError) -> ApiError {
         if own_code(&error) == Some(NOT_AUTHORIZED) {
-            // Without discovery nobody listens, and nobody needs to know.
-            self.lost.send(app_id.clone()).unwrap_or_default();
+            self.tell_lost(app_id);
         }
         error
+    }
+
+    fn tell_lost(&self, app_id: &AppId) {
+        // Without discovery nobody listens, and nobody needs to know.
+        self.lost.send(app_id.clone()).unwrap_or_default();
     }
 }
 

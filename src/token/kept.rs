@@ -141,6 +141,11 @@ impl Kept {
         self.held.as_ref().map(|held| &held.value).filter(|value| *value != rejected).cloned()
     }
 
+    /// Holds nothing any more.
+    pub(crate) fn forget(&mut self) {
+        self.held = None;
+    }
+
     /// The held token was refused: whether another may be asked for. A fetched one is dropped, at
     /// most once in 5 minutes and not soon after a fetch that was not heard of, so that two programs
     /// that fight over a token cost few calls; one that was read is looked at again each time.

@@ -15,7 +15,7 @@ use crate::store::Failing;
 use crate::token::kept::{Kept, Need, Until};
 use crate::upstream::Upstream;
 use crate::wechat::api::Api;
-use crate::wechat::class::ErrorClass;
+use crate::wechat::class::{ErrCode, ErrorClass};
 use crate::wechat::error::{ApiError, Failure, Step};
 
 /// What a data call is authorised by.
@@ -101,6 +101,16 @@ impl TokenState {
         }
         let other = self.hold(upstream, account).await?;
         Ok(Some(other).filter(|other| other != rejected))
+    }
+
+    /// A data call of `account` failed by `code`, which says that its authorisation has ended: the
+    /// next poll asks the platform, which knows more.
+    pub(crate) fn unauthorized(&mut self, upstream: &Upstream, account: &Account, code: Option<ErrCode>) {
+        let TokenSource::Authorizer { platform, .. } = &account.token else { return };
+        self.kept.forget();
+        if let Some(handle) = upstream.platforms.get(platform) {
+            handle.unauthorized(&account.app_id, code);
+        }
     }
 
     async fn obtain(&mut self, upstream: &Upstream, account: &Account) -> Result<Credential, ApiError> {
