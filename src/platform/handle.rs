@@ -83,6 +83,12 @@ impl PlatformHandle {
         }
     }
 
+    /// Fails while the platform is parked, until the moment at which it may be tried again: its
+    /// accounts make no call then, whatever tokens they hold.
+    pub(crate) fn check(&self) -> Result<(), ApiError> {
+        self.shared.caller.gate.check_park()
+    }
+
     /// Tells that a call with a token of `app_id` failed by `code`, which says that the platform is
     /// not authorised.
     pub(crate) fn unauthorized(&self, app_id: &AppId, code: Option<ErrCode>) {

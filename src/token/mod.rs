@@ -71,12 +71,17 @@ impl TokenState {
         self.kept.until()
     }
 
-    /// What to poll with; fetched or read if needed.
+    /// What to poll with; fetched or read if needed. Fails while the account's platform is parked.
     pub(crate) async fn hold(
         &mut self,
         upstream: &Upstream,
         account: &Account,
     ) -> Result<Credential, ApiError> {
+        if let TokenSource::Authorizer { platform, .. } = &account.token
+            && let Some(handle) = upstream.platforms.get(platform)
+        {
+            handle.check()?;
+        }
         match self.kept.need(Instant::now()) {
             Need::Nothing(held) => Ok(Credential::AccessToken(held)),
             Need::Token => self.obtain(upstream, account).await,

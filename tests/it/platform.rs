@@ -1,5 +1,6 @@
 //! Third-party platforms over the wire: their tokens, and what a failure costs.
 
+mod accounts;
 mod discovery;
 mod once;
 mod reload;
@@ -74,6 +75,18 @@ async fn refused_refresh_tokens_are_healed_by_one_reading_of_the_list() {
     assert!(granted.iter().all(Result::is_ok), "{granted:?}");
     assert_eq!((api.count(GRANT), api.count(LIST)), (40, 1));
     assert_eq!(running.failing(), None);
+}
+
+#[tokio::test]
+async fn an_expired_refresh_token_is_healed_like_a_refused_one() {
+    for code in [42002, 42007] {
+        let api = Api::start(1).await;
+        let running = Setting::new(&api).start().await;
+        api.plan(GRANT, [error(code, "authorization expired")]);
+        let granted = running.ask_all(1, Some("refreshtoken@@@of-last-year")).await;
+        assert!(granted.iter().all(Result::is_ok), "{granted:?}");
+        assert_eq!((api.count(GRANT), api.count(LIST)), (2, 1));
+    }
 }
 
 #[tokio::test]
