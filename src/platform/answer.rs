@@ -42,6 +42,8 @@ pub enum Profile {
     MiniProgram,
     /// An account that did not grant access to its material.
     NotPermitted,
+    /// An account about which WeChat says nothing, for the account's own sake: it is frozen, say.
+    Unavailable,
     /// An account that may be polled.
     Official {
         /// Its nickname, of at most 200 bytes.

@@ -21,6 +21,7 @@ use crate::clock::WallTime;
 use crate::config::platform::Discovery;
 use crate::config::{AccountName, AppId, Platform, PlatformName};
 use crate::wechat::api::Api;
+use crate::wechat::class::ErrorClass;
 use crate::wechat::error::ApiError;
 
 /// Most profiles asked for at once: enough for half of any sensible rate at usual latencies.
@@ -240,12 +241,7 @@ impl Rounds {
         let Asked { app_id, at, auth_time, answer, is_spoilt } = asked;
         self.asked.remove(&app_id);
         match answer {
-            Ok(profile) => {
-                let seen = Seen { profile, at, auth_time };
-                self.common.parts.profiles.keep(self.platform(), &app_id, &seen);
-                self.members.see(&app_id, seen);
-                self.is_uncounted = true;
-            }
+            Ok(profile) => self.see(&app_id, Seen { profile, at, auth_time }),
             Err(error) => match own_code(&error) {
                 Some(NOT_AUTHORIZED) => match self.members.due_since(&app_id, at) {
                     // It was authorised anew meanwhile.
@@ -253,14 +249,31 @@ impl Rounds {
                     _ => self.lose(&app_id),
                 },
                 Some(_) => {
-                    let (platform, app_id) = (self.platform(), app_id.as_str());
-                    tracing::debug!(%platform, app_id, %error, "no profile of an authorizer");
+                    tracing::debug!(
+                        platform = %self.platform(),
+                        app_id = app_id.as_str(),
+                        %error,
+                        "no profile of an authorizer"
+                    );
+                    // It is not asked for again in each round. What was known before still holds.
+                    let known = self.members.profile(&app_id).cloned();
+                    let profile = known.unwrap_or(match error.class() {
+                        ErrorClass::Permission => Profile::NotPermitted,
+                        _ => Profile::Unavailable,
+                    });
+                    self.see(&app_id, Seen { profile, at, auth_time });
                 }
                 None if is_spoilt => self.spoil(app_id),
                 // The platform fails: the question is put again when it answers.
                 None => self.queue.push_back(app_id),
             },
         }
+    }
+
+    fn see(&mut self, app_id: &AppId, seen: Seen) {
+        self.common.parts.profiles.keep(self.platform(), app_id, &seen);
+        self.members.see(app_id, seen);
+        self.is_uncounted = true;
     }
 
     /// Leaves `app_id` alone until the next round. The list is what tries the platform again, if

@@ -161,6 +161,18 @@ async fn one_authorizer_without_a_profile_does_not_stop_the_round() {
 }
 
 #[tokio::test]
+async fn an_account_without_a_profile_is_not_asked_about_in_every_round() {
+    let api = Api::start(3).await;
+    let refusals = [50002, 40013, 48001].map(|code| error(code, "refused"));
+    api.plan(PROFILE, refusals);
+    let running = Setting::new(&api).with_discovery(OFTEN).start().await;
+    running.counted([0, 0, 1, 0, 0]).await;
+    let lists = api.count(LIST);
+    eventually("three rounds", || api.count(LIST) > lists + 3).await;
+    assert_eq!((api.count(PROFILE), running.failing()), (3, None));
+}
+
+#[tokio::test]
 async fn an_authorizer_whose_profile_always_fails_is_left_alone_until_the_next_round() {
     let api = Api::start(1).await;
     api.plan(PROFILE, (0..99).map(|_| ResponseTemplate::new(503)));
