@@ -38,7 +38,7 @@ impl Component {
             ComponentToken::ReadOnly(source) => match self.need() {
                 Need::Nothing(held) => Ok(held),
                 Need::Renewal(_) | Need::Token | Need::Patience(_) => {
-                    self.read(caller, source).await.map_err(|error| caller.failed(pass, error))
+                    self.read(caller, source, None).await.map_err(|error| caller.failed(pass, error))
                 }
             },
             ComponentToken::VerifyTicket { component_app_secret, ticket } => {
@@ -58,7 +58,8 @@ impl Component {
     ) -> Result<Option<Secret>, ApiError> {
         match &caller.platform.component_token {
             ComponentToken::ReadOnly(source) => {
-                let read = self.read(caller, source).await.map_err(|error| caller.failed(pass, error))?;
+                let read = self.read(caller, source, Some(rejected)).await;
+                let read = read.map_err(|error| caller.failed(pass, error))?;
                 Ok(Some(read).filter(|read| read != rejected))
             }
             ComponentToken::VerifyTicket { component_app_secret, ticket } => {
@@ -72,8 +73,13 @@ impl Component {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn read(&self, caller: &Caller, source: &ReadOnlySource) -> Result<Secret, ApiError> {
-        let read = caller.reader.read(source, caller.ids()).await;
+    async fn read(
+        &self,
+        caller: &Caller,
+        source: &ReadOnlySource,
+        rejected: Option<&Secret>,
+    ) -> Result<Secret, ApiError> {
+        let read = caller.reader.read_after(source, caller.ids(), rejected).await;
         let read = read.map_err(|failure| ApiError { step: Step::Source(source.label()), failure })?;
         let until = read.good_until.unwrap_or_else(Instant::now);
         self.kept().keep(read.value.clone(), Until::Look(until));

@@ -77,8 +77,19 @@ impl PlatformHandle {
         app_id: &AppId,
         refresh_token: Option<&SecretSource>,
     ) -> Result<AuthorizerGrant, ApiError> {
+        self.authorizer_token_after(app_id, refresh_token, None).await
+    }
+
+    /// As [`PlatformHandle::authorizer_token`], after a call with `rejected` was refused: where
+    /// tokens are read, it comes back only if it is still there.
+    pub(crate) async fn authorizer_token_after(
+        &self,
+        app_id: &AppId,
+        refresh_token: Option<&SecretSource>,
+        rejected: Option<&Secret>,
+    ) -> Result<AuthorizerGrant, ApiError> {
         match &self.shared.caller.platform.authorizer_token {
-            AuthorizerToken::ReadOnly(source) => self.shared.read(app_id, source).await,
+            AuthorizerToken::ReadOnly(source) => self.shared.read(app_id, source, rejected).await,
             AuthorizerToken::Fetched => self.shared.fetch(app_id, refresh_token).await,
         }
     }
@@ -99,12 +110,17 @@ impl PlatformHandle {
 }
 
 impl Shared {
-    async fn read(&self, app_id: &AppId, source: &ReadOnlySource) -> Result<AuthorizerGrant, ApiError> {
+    async fn read(
+        &self,
+        app_id: &AppId,
+        source: &ReadOnlySource,
+        rejected: Option<&Secret>,
+    ) -> Result<AuthorizerGrant, ApiError> {
         let Caller { gate, reader, platform, .. } = &*self.caller;
         gate.check(Api::AuthorizerToken)?;
         let component_app_id = platform.component_app_id.as_str();
         let ids = Ids { app_id: app_id.as_str(), component_app_id };
-        let read = reader.read(source, ids).await;
+        let read = reader.read_after(source, ids, rejected).await;
         let read = read.map_err(|failure| ApiError { step: Step::Source(source.label()), failure })?;
         Ok(AuthorizerGrant { value: read.value, good_until: read.good_until, is_fetched: false })
     }

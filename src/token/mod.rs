@@ -77,6 +77,15 @@ impl TokenState {
         upstream: &Upstream,
         account: &Account,
     ) -> Result<Credential, ApiError> {
+        self.hold_after(upstream, account, None).await
+    }
+
+    async fn hold_after(
+        &mut self,
+        upstream: &Upstream,
+        account: &Account,
+        rejected: Option<&Secret>,
+    ) -> Result<Credential, ApiError> {
         if let TokenSource::Authorizer { platform, .. } = &account.token
             && let Some(handle) = upstream.platforms.get(platform)
         {
@@ -84,9 +93,9 @@ impl TokenState {
         }
         match self.kept.need(Instant::now()) {
             Need::Nothing(held) => Ok(Credential::AccessToken(held)),
-            Need::Token => self.obtain(upstream, account).await,
+            Need::Token => self.obtain(upstream, account, rejected).await,
             Need::Patience(failing) => Err(ApiError::too_soon(Api::Token, failing)),
-            Need::Renewal(held) => Ok(self.obtain(upstream, account).await.unwrap_or_else(|error| {
+            Need::Renewal(held) => Ok(self.obtain(upstream, account, rejected).await.unwrap_or_else(|error| {
                 tracing::debug!(account = %account.name, %error, "token not renewed, the held one is still valid");
                 Credential::AccessToken(held)
             })),
@@ -104,7 +113,7 @@ impl TokenState {
         if !self.kept.refused(Instant::now()) {
             return Ok(None);
         }
-        let other = self.hold(upstream, account).await?;
+        let other = self.hold_after(upstream, account, rejected.secret()).await?;
         Ok(Some(other).filter(|other| other != rejected))
     }
 
@@ -118,7 +127,12 @@ impl TokenState {
         }
     }
 
-    async fn obtain(&mut self, upstream: &Upstream, account: &Account) -> Result<Credential, ApiError> {
+    async fn obtain(
+        &mut self,
+        upstream: &Upstream,
+        account: &Account,
+        rejected: Option<&Secret>,
+    ) -> Result<Credential, ApiError> {
         let now = Instant::now();
         self.kept.trying(now);
         let (value, until) = match &account.token {
@@ -134,13 +148,14 @@ impl TokenState {
             }
             TokenSource::ReadOnly(source) => {
                 let ids = Ids { app_id: account.app_id.as_str(), component_app_id: "" };
-                let read = upstream.reader.read(source, ids).await;
+                let read = upstream.reader.read_after(source, ids, rejected).await;
                 let read = read.map_err(|failure| from_source(account, failure))?;
                 (read.value, Until::Look(read.good_until.unwrap_or(now)))
             }
             TokenSource::Authorizer { platform, refresh_token } => {
                 let handle = upstream.platforms.get(platform).ok_or_else(|| unknown(platform))?;
-                let grant = handle.authorizer_token(&account.app_id, refresh_token.as_ref()).await?;
+                let grant =
+                    handle.authorizer_token_after(&account.app_id, refresh_token.as_ref(), rejected).await?;
                 let until = grant.good_until.unwrap_or(now);
                 (grant.value, if grant.is_fetched { Until::Expiry(until) } else { Until::Look(until) })
             }

@@ -44,7 +44,7 @@ enum Trust {
 }
 
 /// A request, as far as it makes a difference to the server.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Query {
     url: Secret,
     headers: Vec<(String, Secret)>,
@@ -54,6 +54,7 @@ struct Query {
 /// The body of a good answer.
 #[derive(Clone, Debug)]
 struct Answer {
+    asked_at: Instant,
     came_at: Instant,
     body: Arc<Secret>,
 }
@@ -63,35 +64,46 @@ impl TokenServers {
         Self { connect_timeout, clients: Mutex::default(), answers: Shared::new() }
     }
 
-    /// What the server holds now.
+    /// What the server holds now, or held a second ago; of what it held before this was asked,
+    /// nothing that is `rejected`.
     pub(super) async fn read(
         &self,
         source: &HttpSource,
         ids: Ids<'_>,
         clock: Clock,
+        rejected: Option<&Secret>,
     ) -> Result<ExternalToken, Failure> {
+        let now = Instant::now();
         let query = Query::of(source, ids).await?;
         let url = parse(&query.url)?;
         let place = origin(&url);
-        let request = (query.url.clone(), query.headers.clone(), query.trust.clone());
-        let fresh = |answer: &Answer| answer.came_at.elapsed() < SHARED_FOR;
-        let answer = self.answers.get(query, fresh, || self.ask(url, request)).await?;
-        Ok(answer.token(source, &place, clock)?)
+        let is_rejected = |answer: &Answer| {
+            let token = answer.token(source, &place, clock);
+            answer.asked_at < now && token.is_ok_and(|token| Some(&token.value) == rejected)
+        };
+        let fresh = |answer: &Answer| {
+            answer.came_at.elapsed() < SHARED_FOR && (rejected.is_none() || !is_rejected(answer))
+        };
+        loop {
+            let answer = self.answers.get(query.clone(), fresh, || self.ask(&url, query.clone())).await?;
+            // It may have been on its way already.
+            if rejected.is_none() || !is_rejected(&answer) {
+                return Ok(answer.token(source, &place, clock)?);
+            }
+        }
     }
 
-    async fn ask(
-        &self,
-        url: Url,
-        (whole, headers, trust): (Secret, Vec<(String, Secret)>, Trust),
-    ) -> Result<Answer, Fault> {
-        let place = origin(&url);
-        let secrets = secrets_in(&url, &whole, &headers);
+    async fn ask(&self, url: &Url, query: Query) -> Result<Answer, Fault> {
+        let Query { url: whole, headers, trust } = query;
+        let asked_at = Instant::now();
+        let place = origin(url);
+        let secrets = secrets_in(url, &whole, &headers);
         let failed = |error| {
             let secrets: Vec<&Secret> = secrets.iter().collect();
             Fault::network(format!("{place}: {}", foreign(&transport(error).to_string(), &secrets)))
         };
         let client = self.client(trust).map_err(failed)?;
-        let request = client.get(url).headers(header_map(&headers, &place)?);
+        let request = client.get(url.clone()).headers(header_map(&headers, &place)?);
         let response = request.send().await.map_err(failed)?;
         let status = response.status();
         if status != StatusCode::OK {
@@ -101,7 +113,7 @@ impl TokenServers {
         let Some(body) = body else {
             return Err(Fault::decode(format!("{place}: the body is longer than 1 MiB")));
         };
-        Ok(Answer { came_at: Instant::now(), body: Arc::new(Secret::new(utf8(body, &place)?)) })
+        Ok(Answer { asked_at, came_at: Instant::now(), body: Arc::new(Secret::new(utf8(body, &place)?)) })
     }
 
     /// The HTTP client that trusts as told; built anew only when the certificates changed.

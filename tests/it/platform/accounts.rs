@@ -42,10 +42,8 @@ async fn an_account_whose_authorisation_ended_asks_the_platform_next_time() {
     Mock::given(path(COUNT)).respond_with(counts()).with_priority(5).mount(&server).await;
     let mut poller = poller(&running, &server);
     outcome(&poller.poll().await).unwrap();
-    let denial =
-        Mock::given(path(COUNT)).respond_with(denied).with_priority(2).mount_as_scoped(&server).await;
+    Mock::given(path(COUNT)).respond_with(denied).up_to_n_times(1).with_priority(2).mount(&server).await;
     assert_eq!(refused(outcome(&poller.poll().await).unwrap_err()), ("authorization", Some(61003)));
-    drop(denial);
     running.follow("its end", |running| running.gone == [app_id(0)]).await;
     assert_eq!(api.count(GRANT), 1, "the held token was used");
     outcome(&poller.poll().await).unwrap();
