@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use wechat_material_exporter::config::AppId;
 use wechat_material_exporter::store::LastPoll;
 use wiremock::ResponseTemplate;
@@ -109,8 +109,8 @@ async fn an_incomplete_round_removes_nobody() {
         world.authorizers.remove(&app_id(0));
         let (id, new) = official(501);
         world.authorizers.insert(id, new);
-        let first_page =
-            ResponseTemplate::new(200).set_body_json(serde_json::json!({"total_count": 501, "list": []}));
+        let page = json!({"total_count": 501, "list": [{"authorizer_appid": app_id(1)}]});
+        let first_page = ResponseTemplate::new(200).set_body_json(page);
         world.planned.insert(LIST, vec![first_page, ResponseTemplate::new(502)]);
         world.whole_lists
     };
@@ -118,6 +118,16 @@ async fn an_incomplete_round_removes_nobody() {
     assert!(api.world().whole_lists >= whole_lists + 2);
     assert_eq!(running.gone, [app_id(0)]);
     running.follow("its successor", |running| running.fleet.len() == 501).await;
+}
+
+#[tokio::test]
+async fn an_empty_page_before_the_total_ends_the_reading() {
+    let api = Api::start(1).await;
+    let page = json!({"total_count": 9_000_000, "list": []});
+    api.plan(LIST, (0..99).map(|_| ResponseTemplate::new(200).set_body_json(&page)));
+    let running = Setting::new(&api).with_discovery(ONCE).start().await;
+    eventually("park", || running.failing() == Some(("decode", None))).await;
+    assert_eq!(api.count(LIST), 1);
 }
 
 #[tokio::test]
