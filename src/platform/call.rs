@@ -29,8 +29,8 @@ pub(super) struct Caller {
     pub(super) component: Arc<Component>,
 }
 
-/// One component call. The platform's own app id and token are added to it.
-#[derive(Debug)]
+/// One component call. The platform's own app id and token are added to it. Not `Debug`: secrets
+/// stand in its body as they are.
 pub(super) struct ComponentCall<'a> {
     pub(super) api: Api,
     /// The fields of the body beside `component_appid`.
