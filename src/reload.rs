@@ -171,6 +171,7 @@ impl InForce {
     }
 
     async fn apply(&mut self, config: Config, changes: &Changes) {
+        self.platforms.reconfigure(&config.api);
         let by_hand = config.accounts.iter().map(|account| account.app_id.clone());
         let mut gone = self.platforms.apply(&config.platforms, by_hand).await;
         gone.extend(changes.removed.iter().cloned());

@@ -14,6 +14,7 @@ use crate::wechat::api::Api;
 use crate::wechat::class::{ErrCode, ErrorClass};
 use crate::wechat::client::{ApiClient, Request};
 use crate::wechat::error::{ApiError, Failure, Step};
+use crate::wechat::pacer::Pacer;
 
 /// As the older pages name it. The newer ones say `access_token`; production SDKs send this one.
 const TOKEN_PARAMETER: &str = "component_access_token";
@@ -25,6 +26,8 @@ pub(super) struct Caller {
     pub(super) client: Arc<ApiClient>,
     pub(super) reader: Arc<Reader>,
     pub(super) gate: Gate,
+    /// The pace of discovery: of profiles, and of the pages of lists.
+    pub(super) pacer: Arc<Pacer>,
     /// Shared with the caller that takes this one's place, if only other settings have changed.
     pub(super) component: Arc<Component>,
 }

@@ -226,7 +226,7 @@ impl Rounds {
         self.asked.insert(app_id.clone());
         let (shared, common) = (Arc::clone(&self.shared), Arc::clone(&self.common));
         self.asking.spawn(async move {
-            common.pacer.slot().await;
+            shared.caller.pacer.slot().await;
             let at = common.parts.clock.now();
             let body = [authorizer_appid(&app_id)].into_iter().collect();
             let call = ComponentCall { api: Api::AuthorizerInfo, body, secrets: &[] };

@@ -99,6 +99,7 @@ async fn read_pages(caller: &Caller) -> Result<List, ApiError> {
     loop {
         let body = [("offset".to_owned(), json!(offset)), ("count".to_owned(), json!(PAGE))];
         let call = ComponentCall { api: Api::AuthorizerList, body: body.into_iter().collect(), secrets: &[] };
+        caller.pacer.slot().await;
         let page = caller
             .call(call, |answer| {
                 let page = answer::list_page(answer)?;

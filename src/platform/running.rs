@@ -19,7 +19,7 @@ use super::handle::{PlatformHandle, PlatformHandles, Shared};
 use super::list::Authorizers;
 use super::profiles::Profiles;
 use crate::clock::Clock;
-use crate::config::{AccountName, AppId, Platform, PlatformName};
+use crate::config::{AccountName, ApiConfig, AppId, Platform, PlatformName};
 use crate::poll::change::FleetChange;
 use crate::store::Store;
 use crate::token::read::Reader;
@@ -41,7 +41,7 @@ pub struct PlatformParts {
     pub profiles: Profiles,
     /// Where accounts that come and go are told.
     pub changes: mpsc::Sender<FleetChange>,
-    /// Most requests a second; discovery takes at most half of them.
+    /// Most requests a second, to begin with; discovery takes at most half of them.
     pub requests_per_second: NonZeroU32,
 }
 
@@ -50,7 +50,7 @@ pub struct PlatformParts {
 pub(super) struct Common {
     pub(super) parts: PlatformParts,
     pub(super) claims: Arc<Claims>,
-    pub(super) pacer: Pacer,
+    pacer: Arc<Pacer>,
 }
 
 /// All platforms of the configuration, and their discoveries.
@@ -79,7 +79,7 @@ struct Running {
 impl RunningPlatforms {
     /// No platform yet.
     pub fn new(parts: PlatformParts) -> Self {
-        let pacer = Pacer::half(parts.requests_per_second);
+        let pacer = Arc::new(Pacer::half(parts.requests_per_second));
         Self {
             common: Arc::new(Common { parts, claims: Arc::default(), pacer }),
             handles: Arc::default(),
@@ -95,6 +95,13 @@ impl RunningPlatforms {
     /// Where polls find the platforms. Follows each [`RunningPlatforms::apply`].
     pub fn handles(&self) -> Arc<PlatformHandles> {
         Arc::clone(&self.handles)
+    }
+
+    /// Takes over how fast discovery may be, and how long a connection to a source may take, for what
+    /// begins from then on.
+    pub fn reconfigure(&self, api: &ApiConfig) {
+        self.common.pacer.set_half_rate(api.requests_per_second);
+        self.common.parts.reader.set_connect_timeout(api.connect_timeout);
     }
 
     /// Brings the platforms in line with a configuration that lists the app ids `by_hand`. A
@@ -268,6 +275,7 @@ impl RunningPlatforms {
             client: Arc::clone(client),
             reader: Arc::clone(reader),
             gate,
+            pacer: Arc::clone(&self.common.pacer),
             component,
         })
     }

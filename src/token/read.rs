@@ -58,6 +58,12 @@ impl Reader {
         Self { clock, servers: TokenServers::new(connect_timeout), caches: Caches::new(connect_timeout) }
     }
 
+    /// Gives up on a connection that takes longer than `connect_timeout`, from the next one on.
+    pub(crate) fn set_connect_timeout(&self, connect_timeout: Duration) {
+        self.servers.set_connect_timeout(connect_timeout);
+        self.caches.set_connect_timeout(connect_timeout);
+    }
+
     /// What `source` holds for `ids`, now or, where reads are shared, a second ago.
     pub async fn read(&self, source: &ReadOnlySource, ids: Ids<'_>) -> Result<ExternalToken, Failure> {
         self.read_after(source, ids, None).await

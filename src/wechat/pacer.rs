@@ -33,6 +33,11 @@ impl Pacer {
         self.pace().gap = gap(rate);
     }
 
+    /// At most half of `rate` requests a second from the next slot on that is not taken yet.
+    pub(crate) fn set_half_rate(&self, rate: NonZeroU32) {
+        self.pace().gap = gap(rate) * 2;
+    }
+
     /// Waits for the next free slot. A caller that goes away leaves its slot unused.
     pub(crate) async fn slot(&self) {
         sleep_until(self.reserve(Instant::now())).await;
@@ -73,6 +78,21 @@ mod tests {
         for window in starts.windows(21) {
             assert!(window[20] - window[0] > Duration::from_secs(1));
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn half_a_rate_follows_a_change_of_the_rate() {
+        let rate = |rate| NonZeroU32::new(rate).unwrap();
+        let pacer = Pacer::half(rate(1));
+        pacer.slot().await;
+        pacer.set_half_rate(rate(20));
+        pacer.slot().await;
+        let start = Instant::now();
+        for _ in 0..10 {
+            pacer.slot().await;
+        }
+        let taken = start.elapsed();
+        assert!(taken >= Duration::from_secs(1) && taken < Duration::from_millis(1_100), "{taken:?}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,7 +2,7 @@
 //! same one within a second.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -27,9 +27,15 @@ const SHARED_FOR: Duration = Duration::from_secs(1);
 /// Speaks to all token servers.
 #[derive(Debug)]
 pub(super) struct TokenServers {
-    connect_timeout: Duration,
-    clients: Mutex<Vec<(Trust, Client)>>,
+    clients: Mutex<Clients>,
     answers: Shared<Query, Answer>,
+}
+
+/// The HTTP clients, all with this timeout.
+#[derive(Debug)]
+struct Clients {
+    connect_timeout: Duration,
+    known: Vec<(Trust, Client)>,
 }
 
 /// Which certificates are trusted.
@@ -61,7 +67,19 @@ struct Answer {
 
 impl TokenServers {
     pub(super) fn new(connect_timeout: Duration) -> Self {
-        Self { connect_timeout, clients: Mutex::default(), answers: Shared::new() }
+        let clients = Clients { connect_timeout, known: Vec::new() };
+        Self { clients: Mutex::new(clients), answers: Shared::new() }
+    }
+
+    pub(super) fn set_connect_timeout(&self, connect_timeout: Duration) {
+        let mut clients = self.clients();
+        if clients.connect_timeout != connect_timeout {
+            *clients = Clients { connect_timeout, known: Vec::new() };
+        }
+    }
+
+    fn clients(&self) -> MutexGuard<'_, Clients> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the server holds now, or held a second ago; of what it held before this was asked,
@@ -118,8 +136,8 @@ impl TokenServers {
 
     /// The HTTP client that trusts as told; built anew only when the certificates changed.
     fn client(&self, trust: Trust) -> Result<Client, reqwest::Error> {
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, client)) = clients.iter().find(|(known, _)| *known == trust) {
+        let mut clients = self.clients();
+        if let Some((_, client)) = clients.known.iter().find(|(known, _)| *known == trust) {
             return Ok(client.clone());
         }
         let builder = Client::builder()
@@ -129,15 +147,15 @@ impl TokenServers {
             .no_proxy()
             .referer(false)
             .timeout(TIMEOUT)
-            .connect_timeout(self.connect_timeout);
+            .connect_timeout(clients.connect_timeout);
         let builder = match &trust {
             Trust::Nothing => builder.tls_certs_only([]),
             Trust::System => builder,
             Trust::Beside(_, pem) => builder.tls_certs_merge(Certificate::from_pem_bundle(pem)?),
         };
         let client = builder.build()?;
-        clients.retain(|(known, _)| known.path().is_none() || known.path() != trust.path());
-        clients.push((trust, client.clone()));
+        clients.known.retain(|(known, _)| known.path().is_none() || known.path() != trust.path());
+        clients.known.push((trust, client.clone()));
         Ok(client)
     }
 }
