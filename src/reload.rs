@@ -179,8 +179,8 @@ impl InForce {
     }
 
     async fn apply(&mut self, config: Config, changes: &Changes) {
+        self.platforms.reconfigure(&config.api);
         let by_hand = config.accounts.iter().map(|account| account.app_id.clone());
-        self.platforms.set_rate(config.api.requests_per_second);
         let mut gone = self.platforms.apply(&config.platforms, by_hand).await;
         gone.extend(changes.removed.iter().cloned());
         let is_new = |account: &&Arc<Account>| {

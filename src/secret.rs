@@ -1,7 +1,9 @@
 //! Secrets: a value that cannot print itself, and the places it may come from.
 
 use std::fmt;
+use std::fs::File;
 use std::hash::{Hash, Hasher};
+use std::io::{self, Read};
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
@@ -27,13 +29,29 @@ impl Secret {
         self.0.expose_secret()
     }
 
-    /// `text` with every occurrence of this secret replaced by [`MASK`]. One of a few characters
-    /// is left alone: masking it would mangle the text, and show the secret by its gaps.
+    /// `text` with every occurrence of this secret replaced by [`MASK`], be it as it is or as it
+    /// stands in a URL. One of a few characters is left alone: masking it would mangle the text, and
+    /// show the secret by its gaps.
     pub(crate) fn redact(&self, text: &str) -> String {
         const SHORTEST: usize = 6;
+        // What stays as it is in a URL by RFC 3986 (2.3), and in its query by the URL standard.
+        const SPELLINGS: [&[u8]; 2] = [b"-._~", b"*-._"];
         let value = self.expose();
-        if value.len() < SHORTEST { text.to_owned() } else { text.replace(value, MASK) }
+        if value.len() < SHORTEST {
+            return text.to_owned();
+        }
+        let masked = text.replace(value, MASK);
+        SPELLINGS.iter().fold(masked, |text, kept| text.replace(&percent_encoded(value, kept), MASK))
     }
+}
+
+/// `value` with all bytes but letters, digits and `kept` percent-encoded.
+fn percent_encoded(value: &str, kept: &[u8]) -> String {
+    let spelled = |byte: u8| match char::from(byte) {
+        plain if byte.is_ascii_alphanumeric() || kept.contains(&byte) => plain.to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    value.bytes().map(spelled).collect()
 }
 
 impl PartialEq for Secret {
@@ -118,7 +136,7 @@ pub enum SecretError {
         /// The file as configured.
         path: PathBuf,
         /// The system's reason.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The file holds nothing but white space.
     #[error("the secret file `{}` is empty", .0.display())]
@@ -147,7 +165,13 @@ impl SecretSource {
     /// Reads the value as it is now.
     pub async fn read(&self) -> Result<Secret, SecretError> {
         match self {
-            Self::File(SecretFile { path, .. }) => from_file(path, tokio::fs::read_to_string(path).await),
+            Self::File(SecretFile { path, .. }) => {
+                let reading = tokio::task::spawn_blocking({
+                    let path = path.clone();
+                    move || small_file(&path)
+                });
+                from_file(path, reading.await.unwrap_or_else(|error| Err(io::Error::other(error))))
+            }
             Self::Inline(_) | Self::Env(_) => self.read_blocking(),
         }
     }
@@ -156,7 +180,7 @@ impl SecretSource {
     pub fn read_blocking(&self) -> Result<Secret, SecretError> {
         match self {
             Self::Inline(secret) => Ok(secret.clone()),
-            Self::File(SecretFile { path, .. }) => from_file(path, std::fs::read_to_string(path)),
+            Self::File(SecretFile { path, .. }) => from_file(path, small_file(path)),
             Self::Env(name) => match std::env::var(name) {
                 Ok(value) if !value.is_empty() => Ok(Secret::new(value)),
                 _ => Err(SecretError::Env(name.clone())),
@@ -165,8 +189,21 @@ impl SecretSource {
     }
 }
 
+/// The text of a regular file of a size that makes sense.
+fn small_file(path: &Path) -> io::Result<String> {
+    // As much as the configuration takes.
+    const MOST_BYTES: u64 = 4 << 20;
+    // Opening a pipe would wait for a writer.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    let mut text = String::new();
+    let read = File::open(path)?.take(MOST_BYTES + 1).read_to_string(&mut text)?;
+    if read as u64 > MOST_BYTES { Err(io::Error::other("it is longer than 4 MiB")) } else { Ok(text) }
+}
+
 /// Editors end a file with a line break that is not part of the secret, and some with more.
-fn from_file(path: &Path, read: std::io::Result<String>) -> Result<Secret, SecretError> {
+fn from_file(path: &Path, read: io::Result<String>) -> Result<Secret, SecretError> {
     let mut text = read.map_err(|source| SecretError::File { path: path.to_owned(), source })?;
     let trimmed = text.trim_end_matches(['\r', '\n']).len();
     text.truncate(trimmed);
@@ -186,6 +223,10 @@ mod tests {
         let json = serde_json::to_string(&secret).unwrap();
         assert_eq!(format!("{secret:?} {secret} {json}"), "<secret> <secret> \"<secret>\"");
         assert_eq!(secret.redact("bad hunter2, hunter2!"), "bad <secret>, <secret>!");
+        let token = Secret::new("a@@@b/c~*".into());
+        for spelling in ["a@@@b/c~*", "a%40%40%40b%2Fc~%2A", "a%40%40%40b%2Fc%7E*"] {
+            assert_eq!(token.redact(&format!("/x?t={spelling}&u")), "/x?t=<secret>&u");
+        }
     }
 
     #[test]
@@ -197,6 +238,19 @@ mod tests {
         assert_eq!(source.read_blocking().unwrap().expose(), " 0012");
         std::fs::write(&path, "\n").unwrap();
         assert!(source.read_blocking().unwrap_err().to_string().ends_with("is empty"));
+    }
+
+    #[tokio::test]
+    async fn what_is_no_small_file_is_not_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let long = dir.path().join("long");
+        File::create(&long).unwrap().set_len((4 << 20) + 1).unwrap();
+        let pipe = dir.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        for (path, wrong) in [(long, "longer than 4 MiB"), (pipe, "no regular file")] {
+            let error = SecretSource::file(path).read().await.unwrap_err().to_string();
+            assert!(error.ends_with(wrong), "{error}");
+        }
     }
 
     #[test]

@@ -22,6 +22,8 @@ const MOST_AUTHORIZERS: u64 = 10_000_000;
 pub(super) struct ListPage {
     /// Authorizers over all pages.
     pub(super) total: u64,
+    /// Whether nothing at all is on this page.
+    pub(super) is_empty: bool,
     /// Those of this page.
     pub(super) listed: Vec<(AppId, Listed)>,
 }
@@ -42,6 +44,8 @@ pub enum Profile {
     MiniProgram,
     /// An account that did not grant access to its material.
     NotPermitted,
+    /// An account about which WeChat says nothing, for the account's own sake: it is frozen, say.
+    Unavailable,
     /// An account that may be polled.
     Official {
         /// Its nickname, of at most 200 bytes.
@@ -75,13 +79,14 @@ pub(super) fn list_page(answer: &mut Map<String, Value>) -> Result<ListPage, Fai
         None | Some(Value::Null) if total == 0 => Vec::new(),
         _ => return Err(decode("`list` is missing or not a list")),
     };
+    let is_empty = entries.is_empty();
     let listed = entries.into_iter().filter_map(|entry| {
         let Value::Object(mut entry) = entry else { return None };
         let app_id = AppId::parse(entry.get("authorizer_appid")?.as_str()?)?;
         let auth_time = entry.get("auth_time").and_then(unsigned).unwrap_or(0);
         Some((app_id, Listed { auth_time, refresh_token: refresh_token(&mut entry, "refresh_token") }))
     });
-    Ok(ListPage { total, listed: listed.collect() })
+    Ok(ListPage { total, is_empty, listed: listed.collect() })
 }
 
 /// Reads an authorizer's profile. What is missing in it permits nothing.

@@ -14,6 +14,7 @@ use crate::wechat::api::Api;
 use crate::wechat::class::{ErrCode, ErrorClass};
 use crate::wechat::client::{ApiClient, Request};
 use crate::wechat::error::{ApiError, Failure, Step};
+use crate::wechat::pacer::Pacer;
 
 /// As the older pages name it. The newer ones say `access_token`; production SDKs send this one.
 const TOKEN_PARAMETER: &str = "component_access_token";
@@ -25,11 +26,14 @@ pub(super) struct Caller {
     pub(super) client: Arc<ApiClient>,
     pub(super) reader: Arc<Reader>,
     pub(super) gate: Gate,
-    pub(super) component: Component,
+    /// The pace of discovery: of profiles, and of the pages of lists.
+    pub(super) pacer: Arc<Pacer>,
+    /// Shared with the caller that takes this one's place, if only other settings have changed.
+    pub(super) component: Arc<Component>,
 }
 
-/// One component call. The platform's own app id and token are added to it.
-#[derive(Debug)]
+/// One component call. The platform's own app id and token are added to it. Not `Debug`: secrets
+/// stand in its body as they are.
 pub(super) struct ComponentCall<'a> {
     pub(super) api: Api,
     /// The fields of the body beside `component_appid`.
@@ -47,8 +51,19 @@ impl Caller {
     /// Calls, and reads the successful answer with `read`.
     pub(super) async fn call<T>(
         &self,
+        call: ComponentCall<'_>,
+        read: impl Fn(&mut Map<String, Value>) -> Result<T, Failure>,
+    ) -> Result<T, ApiError> {
+        self.call_noting(call, read, |_| {}).await
+    }
+
+    /// As [`Caller::call`]. If the call went out and failed for the platform's sake, `note` is told
+    /// how: the error that is returned speaks of the platform then.
+    pub(super) async fn call_noting<T>(
+        &self,
         mut call: ComponentCall<'_>,
         read: impl Fn(&mut Map<String, Value>) -> Result<T, Failure>,
+        note: impl FnOnce(&ApiError),
     ) -> Result<T, ApiError> {
         let component = self.platform.component_app_id.as_str();
         call.body.insert("component_appid".to_owned(), component.into());
@@ -77,7 +92,10 @@ impl Caller {
             result = send(other).await;
         }
         match result {
-            Err(error) if own_code(&error).is_none() => Err(self.failed(&mut pass, error)),
+            Err(error) if own_code(&error).is_none() => {
+                note(&error);
+                Err(self.failed(&mut pass, error))
+            }
             result => {
                 pass.succeeded();
                 result

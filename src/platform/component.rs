@@ -37,8 +37,8 @@ impl Component {
         match &caller.platform.component_token {
             ComponentToken::ReadOnly(source) => match self.need() {
                 Need::Nothing(held) => Ok(held),
-                Need::Renewal(_) | Need::Token => {
-                    self.read(caller, source).await.map_err(|error| caller.failed(pass, error))
+                Need::Renewal(_) | Need::Token | Need::Patience(_) => {
+                    self.read(caller, source, None).await.map_err(|error| caller.failed(pass, error))
                 }
             },
             ComponentToken::VerifyTicket { component_app_secret, ticket } => {
@@ -58,7 +58,8 @@ impl Component {
     ) -> Result<Option<Secret>, ApiError> {
         match &caller.platform.component_token {
             ComponentToken::ReadOnly(source) => {
-                let read = self.read(caller, source).await.map_err(|error| caller.failed(pass, error))?;
+                let read = self.read(caller, source, Some(rejected)).await;
+                let read = read.map_err(|error| caller.failed(pass, error))?;
                 Ok(Some(read).filter(|read| read != rejected))
             }
             ComponentToken::VerifyTicket { component_app_secret, ticket } => {
@@ -72,8 +73,13 @@ impl Component {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn read(&self, caller: &Caller, source: &ReadOnlySource) -> Result<Secret, ApiError> {
-        let read = caller.reader.read(source, caller.ids()).await;
+    async fn read(
+        &self,
+        caller: &Caller,
+        source: &ReadOnlySource,
+        rejected: Option<&Secret>,
+    ) -> Result<Secret, ApiError> {
+        let read = caller.reader.read_after(source, caller.ids(), rejected).await;
         let read = read.map_err(|failure| ApiError { step: Step::Source(source.label()), failure })?;
         let until = read.good_until.unwrap_or_else(Instant::now);
         self.kept().keep(read.value.clone(), Until::Look(until));
@@ -90,6 +96,7 @@ impl Component {
             // Between the look and the turn, another one's turn may have passed.
             return match self.need() {
                 Need::Nothing(held) => Ok(held),
+                Need::Patience(failing) => Err(fetch.caller.failed(pass, ApiError::too_soon(API, failing))),
                 Need::Token => {
                     pass.check(API)?;
                     self.fetch(fetch).await.map_err(|error| fetch.caller.failed(pass, error))
@@ -135,8 +142,8 @@ impl Component {
     }
 
     async fn fetch(&self, fetch: Fetch<'_>) -> Result<Secret, ApiError> {
-        self.kept().trying(Instant::now());
-        let (value, life) = fetch.send().await?;
+        self.kept().taking_over(Instant::now());
+        let (value, life) = fetch.send().await.inspect_err(|error| self.kept().failed(error))?;
         let until = Instant::now() + life;
         self.kept().keep(value.clone(), Until::Expiry(until));
         Ok(value)

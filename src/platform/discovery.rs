@@ -1,7 +1,7 @@
 //! Finds a platform's accounts, in rounds: the list first, then the profiles of those who are new
 //! or changed. A round that the platform cuts short goes on when it answers again.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ use crate::clock::WallTime;
 use crate::config::platform::Discovery;
 use crate::config::{AccountName, AppId, Platform, PlatformName};
 use crate::wechat::api::Api;
+use crate::wechat::class::ErrorClass;
 use crate::wechat::error::ApiError;
 
 /// Most profiles asked for at once: enough for half of any sensible rate at usual latencies.
@@ -47,6 +48,9 @@ pub(super) struct Rounds {
     asking: JoinSet<Asked>,
     /// Whose profile is being asked for.
     asked: HashSet<AppId>,
+    /// Whose profile the platform failed to give, and when it may be asked for again. One authorizer
+    /// must not park the platform for good by being each next probe.
+    spoilt: HashMap<AppId, Instant>,
     /// Whether something has changed since the authorizers were counted.
     is_uncounted: bool,
 }
@@ -58,6 +62,8 @@ struct Asked {
     at: WallTime,
     auth_time: u64,
     answer: Result<Profile, ApiError>,
+    /// Whether the platform failed at this question, rather than being out of reach or parked.
+    is_spoilt: bool,
 }
 
 /// How long discovery works.
@@ -91,6 +97,7 @@ impl Rounds {
             queue: VecDeque::new(),
             asking: JoinSet::new(),
             asked: HashSet::new(),
+            spoilt: HashMap::new(),
             is_uncounted: false,
         }
     }
@@ -201,7 +208,9 @@ impl Rounds {
             }
         };
         self.next_round = began + self.refresh_interval;
-        self.queue = self.members.take_list(&list, self.common.parts.clock.now()).into();
+        self.spoilt.retain(|_, again| began < *again);
+        let due = self.members.take_list(&list, self.common.parts.clock.now()).into_iter();
+        self.queue = due.filter(|app_id| !self.spoilt.contains_key(app_id)).collect();
         (self.has_list, self.is_uncounted) = (true, true);
     }
 
@@ -219,25 +228,22 @@ impl Rounds {
         self.asked.insert(app_id.clone());
         let (shared, common) = (Arc::clone(&self.shared), Arc::clone(&self.common));
         self.asking.spawn(async move {
-            common.pacer.slot().await;
+            shared.caller.pacer.slot().await;
             let at = common.parts.clock.now();
             let body = [authorizer_appid(&app_id)].into_iter().collect();
             let call = ComponentCall { api: Api::AuthorizerInfo, body, secrets: &[] };
-            let answer = shared.caller.call(call, |answer| Ok(answer::profile(answer))).await;
-            Asked { app_id, at, auth_time, answer }
+            let mut is_spoilt = false;
+            let note = |error: &ApiError| is_spoilt = !error.failed_to_connect();
+            let answer = shared.caller.call_noting(call, |answer| Ok(answer::profile(answer)), note).await;
+            Asked { app_id, at, auth_time, answer, is_spoilt }
         });
     }
 
     fn take(&mut self, asked: Asked) {
-        let Asked { app_id, at, auth_time, answer } = asked;
+        let Asked { app_id, at, auth_time, answer, is_spoilt } = asked;
         self.asked.remove(&app_id);
         match answer {
-            Ok(profile) => {
-                let seen = Seen { profile, at, auth_time };
-                self.common.parts.profiles.keep(self.platform(), &app_id, &seen);
-                self.members.see(&app_id, seen);
-                self.is_uncounted = true;
-            }
+            Ok(profile) => self.see(&app_id, Seen { profile, at, auth_time }),
             Err(error) => match own_code(&error) {
                 Some(NOT_AUTHORIZED) => match self.members.due_since(&app_id, at) {
                     // It was authorised anew meanwhile.
@@ -245,12 +251,42 @@ impl Rounds {
                     _ => self.lose(&app_id),
                 },
                 Some(_) => {
-                    let (platform, app_id) = (self.platform(), app_id.as_str());
-                    tracing::debug!(%platform, app_id, %error, "no profile of an authorizer");
+                    tracing::debug!(
+                        platform = %self.platform(),
+                        app_id = app_id.as_str(),
+                        %error,
+                        "no profile of an authorizer"
+                    );
+                    // It is not asked for again in each round. What was known before still holds.
+                    let known = self.members.profile(&app_id).cloned();
+                    let profile = known.unwrap_or(match error.class() {
+                        ErrorClass::Permission => Profile::NotPermitted,
+                        _ => Profile::Unavailable,
+                    });
+                    self.see(&app_id, Seen { profile, at, auth_time });
                 }
+                None if is_spoilt => self.spoil(app_id),
                 // The platform fails: the question is put again when it answers.
                 None => self.queue.push_back(app_id),
             },
+        }
+    }
+
+    fn see(&mut self, app_id: &AppId, seen: Seen) {
+        self.common.parts.profiles.keep(self.platform(), app_id, &seen);
+        self.members.see(app_id, seen);
+        self.is_uncounted = true;
+    }
+
+    /// Leaves `app_id` alone until the next round. The list is what tries the platform again, if
+    /// there is nothing else to ask.
+    fn spoil(&mut self, app_id: AppId) {
+        let now = Instant::now();
+        let is_due = self.next_round <= now;
+        let again = if is_due { now + self.refresh_interval } else { self.next_round };
+        self.spoilt.insert(app_id, again);
+        if self.queue.is_empty() {
+            self.next_round = now;
         }
     }
 

@@ -87,6 +87,17 @@ impl Gate {
         closed.map_or(Ok(()), |(failing, reason)| Err(refusal(api, failing.clone(), reason)))
     }
 
+    /// Fails while the platform is parked and not to be tried yet; for those who could do without it.
+    pub(super) fn check_park(&self) -> Result<(), ApiError> {
+        let state = self.state();
+        match state.park.closed() {
+            Some((failing, Reason::Parked)) if state.park.outlook(Instant::now()) != Outlook::Open => {
+                Err(parked(failing.clone()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Returns when a call may go out.
     pub(super) async fn open(&self) {
         let mut ended = self.ended.subscribe();

@@ -15,14 +15,15 @@ use crate::config::platform::AuthorizerToken;
 use crate::config::token::{Ids, ReadOnlySource};
 use crate::config::{AppId, PlatformName};
 use crate::secret::{Secret, SecretSource};
+use crate::token::kept::Unheard;
 use crate::wechat::api::Api;
 use crate::wechat::class::{ErrCode, ErrorClass};
 use crate::wechat::error::{ApiError, Failure, Step};
 
 /// The account did not authorise the platform.
 pub(super) const NOT_AUTHORIZED: ErrCode = ErrCode(61003);
-/// The refresh token is not valid.
-const REFRESH_TOKEN_REFUSED: ErrCode = ErrCode(61023);
+/// The refresh token is not valid: it is unknown, has expired, or the account's password was changed.
+const REFRESH_TOKEN_REFUSED: [ErrCode; 3] = [ErrCode(61023), ErrCode(42002), ErrCode(42007)];
 
 /// The platforms that run, by name. A reload replaces them all at once.
 #[derive(Debug, Default)]
@@ -76,25 +77,56 @@ impl PlatformHandle {
         app_id: &AppId,
         refresh_token: Option<&SecretSource>,
     ) -> Result<AuthorizerGrant, ApiError> {
+        self.authorizer_token_after(app_id, refresh_token, None).await
+    }
+
+    /// As [`PlatformHandle::authorizer_token`], after a call with `rejected` was refused: where
+    /// tokens are read, it comes back only if it is still there.
+    pub(crate) async fn authorizer_token_after(
+        &self,
+        app_id: &AppId,
+        refresh_token: Option<&SecretSource>,
+        rejected: Option<&Secret>,
+    ) -> Result<AuthorizerGrant, ApiError> {
         match &self.shared.caller.platform.authorizer_token {
-            AuthorizerToken::ReadOnly(source) => self.shared.read(app_id, source).await,
+            AuthorizerToken::ReadOnly(source) => self.shared.read(app_id, source, rejected).await,
             AuthorizerToken::Fetched => self.shared.fetch(app_id, refresh_token).await,
+        }
+    }
+
+    /// Fails while the platform is parked, until the moment at which it may be tried again: its
+    /// accounts make no call then, whatever tokens they hold.
+    pub(crate) fn check(&self) -> Result<(), ApiError> {
+        self.shared.caller.gate.check_park()
+    }
+
+    /// Tells that a call with a token of `app_id` failed by `code`, which says that the platform is
+    /// not authorised.
+    pub(crate) fn unauthorized(&self, app_id: &AppId, code: Option<ErrCode>) {
+        if code == Some(NOT_AUTHORIZED) {
+            self.shared.tell_lost(app_id);
         }
     }
 }
 
 impl Shared {
-    async fn read(&self, app_id: &AppId, source: &ReadOnlySource) -> Result<AuthorizerGrant, ApiError> {
+    async fn read(
+        &self,
+        app_id: &AppId,
+        source: &ReadOnlySource,
+        rejected: Option<&Secret>,
+    ) -> Result<AuthorizerGrant, ApiError> {
         let Caller { gate, reader, platform, .. } = &*self.caller;
         gate.check(Api::AuthorizerToken)?;
         let component_app_id = platform.component_app_id.as_str();
         let ids = Ids { app_id: app_id.as_str(), component_app_id };
-        let read = reader.read(source, ids).await;
+        let read = reader.read_after(source, ids, rejected).await;
         let read = read.map_err(|failure| ApiError { step: Step::Source(source.label()), failure })?;
         Ok(AuthorizerGrant { value: read.value, good_until: read.good_until, is_fetched: false })
     }
 
-    /// Fetches a token. If the account's refresh token is unknown or refused, the list is read
+    /// Fetches a token, unless the last fetch was not heard of a short while ago: it may have been
+    /// made all the same, and each one retires the token before. If the account's refresh token is unknown or refused, the list is read
     /// again, and the call repeated once if that brought another one.
     async fn fetch(
         &self,
@@ -102,6 +134,10 @@ impl Shared {
         configured: Option<&SecretSource>,
     ) -> Result<AuthorizerGrant, ApiError> {
         let asked = Instant::now();
+        if let Some(failing) = self.authorizers.refresh_tokens(|known| known.forbids(app_id, asked)) {
+            self.caller.gate.check(Api::AuthorizerToken)?;
+            return Err(ApiError::too_soon(Api::AuthorizerToken, failing));
+        }
         let configured = match configured {
             Some(source) => Some(source.read().await.map_err(|error| ApiError {
                 step: Step::Call(Api::AuthorizerToken),
@@ -120,10 +156,10 @@ impl Shared {
             Err(error) => error,
         };
         match own_code(&error) {
-            Some(REFRESH_TOKEN_REFUSED) => {
+            Some(NOT_AUTHORIZED) => {}
+            Some(code) if REFRESH_TOKEN_REFUSED.contains(&code) => {
                 self.authorizers.refresh_tokens(|known| known.refuse(app_id, &first));
             }
-            Some(NOT_AUTHORIZED) => {}
             _ => return Err(error),
         }
         self.authorizers.read_again(&self.caller, Instant::now()).await?;
@@ -142,7 +178,11 @@ impl Shared {
             body: body.into_iter().collect(),
             secrets: &[refresh_token],
         };
-        let Grant { token, life, refresh_token } = self.caller.call(call, answer::grant).await?;
+        let began = Instant::now();
+        let note = |error: &ApiError| {
+            self.authorizers.refresh_tokens(|known| known.failed(app_id, Unheard::new(began, error)));
+        };
+        let Grant { token, life, refresh_token } = self.caller.call_noting(call, answer::grant, note).await?;
         if let Some(token) = refresh_token {
             self.authorizers.refresh_tokens(|known| known.keep(app_id, token));
         }
@@ -152,10 +192,14 @@ impl Shared {
     /// Tells discovery if `error` says that the account is no longer authorised.
     fn lose(&self, app_id: &AppId, error: ApiError) -> ApiError {
         if own_code(&error) == Some(NOT_AUTHORIZED) {
-            // Without discovery nobody listens, and nobody needs to know.
-            self.lost.send(app_id.clone()).unwrap_or_default();
+            self.tell_lost(app_id);
         }
         error
+    }
+
+    fn tell_lost(&self, app_id: &AppId) {
+        // Without discovery nobody listens, and nobody needs to know.
+        self.lost.send(app_id.clone()).unwrap_or_default();
     }
 }
 

@@ -12,6 +12,7 @@ use super::call::{Caller, ComponentCall};
 use super::refresh::{List, RefreshTokens};
 use super::turns::Turns;
 use crate::config::platform::AuthorizerToken;
+use crate::wechat::answer::decode;
 use crate::wechat::api::Api;
 use crate::wechat::error::ApiError;
 
@@ -98,7 +99,15 @@ async fn read_pages(caller: &Caller) -> Result<List, ApiError> {
     loop {
         let body = [("offset".to_owned(), json!(offset)), ("count".to_owned(), json!(PAGE))];
         let call = ComponentCall { api: Api::AuthorizerList, body: body.into_iter().collect(), secrets: &[] };
-        let page = caller.call(call, answer::list_page).await?;
+        caller.pacer.slot().await;
+        let page = caller
+            .call(call, |answer| {
+                let page = answer::list_page(answer)?;
+                // Else a wrong total would be paged through to its end.
+                let is_cut = page.is_empty && offset < page.total;
+                if is_cut { Err(decode("`list` is empty before `total_count`")) } else { Ok(page) }
+            })
+            .await?;
         // Pages may shift while they are read: an authorizer may come twice.
         list.extend(page.listed);
         offset += PAGE;

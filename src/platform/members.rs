@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+use super::answer::Profile;
 use super::claims::{Claim, Claims};
 use super::gate::Tally;
 use super::news::News;
@@ -80,6 +81,11 @@ impl Members {
         }
         self.see(app_id, kept);
         None
+    }
+
+    /// What the last profile of `app_id` said, however old.
+    pub(super) fn profile(&self, app_id: &AppId) -> Option<&Profile> {
+        self.roster.profile(app_id)
     }
 
     /// A profile came.

@@ -3,9 +3,13 @@
 
 use std::collections::HashMap;
 
+use tokio::time::Instant;
+
 use super::answer::Listed;
 use crate::config::AppId;
 use crate::secret::Secret;
+use crate::store::Failing;
+use crate::token::kept::Unheard;
 
 /// The platform's list as far as tokens go.
 pub(super) type List = HashMap<AppId, Listed>;
@@ -24,6 +28,8 @@ struct Known {
     returned: Option<Secret>,
     /// The last one that was refused.
     refused: Option<Secret>,
+    /// The last grant, if no answer came.
+    unheard: Option<Unheard>,
 }
 
 impl RefreshTokens {
@@ -37,6 +43,16 @@ impl RefreshTokens {
         let mut tokens = [returned, configured, listed].into_iter().flatten();
         let first = tokens.clone().next();
         tokens.find(|token| Some(*token) != refused).or(first).cloned()
+    }
+
+    /// A grant failed.
+    pub(super) fn failed(&mut self, app_id: &AppId, unheard: Option<Unheard>) {
+        self.0.entry(app_id.clone()).or_default().unheard = unheard;
+    }
+
+    /// How the last grant failed, while it is too soon for another one.
+    pub(super) fn forbids(&self, app_id: &AppId, now: Instant) -> Option<Failing> {
+        self.0.get(app_id)?.unheard.as_ref()?.forbids(now).cloned()
     }
 
     /// A grant brought `token`.
@@ -56,7 +72,7 @@ impl RefreshTokens {
             if !is_listed {
                 known.listed = None;
             }
-            is_listed || known.returned.is_some()
+            is_listed || known.returned.is_some() || known.unheard.is_some()
         });
         for (app_id, listed) in list {
             let known = self.0.entry(app_id.clone()).or_default();

@@ -145,6 +145,11 @@ impl Roster {
         }
     }
 
+    /// What the last profile said, however old.
+    pub(super) fn profile(&self, app_id: &AppId) -> Option<&Profile> {
+        self.known.get(app_id)?.seen.as_ref().map(|seen| &seen.profile)
+    }
+
     /// All profiles.
     pub(super) fn into_seen(self) -> impl Iterator<Item = (AppId, Seen)> {
         self.known.into_iter().filter_map(|(app_id, authorizer)| Some((app_id, authorizer.seen?)))
@@ -157,7 +162,7 @@ impl Roster {
             return Verdict::Unknown;
         }
         match authorizer.seen.as_ref().map(|seen| &seen.profile) {
-            None => Verdict::Unknown,
+            None | Some(Profile::Unavailable) => Verdict::Unknown,
             Some(Profile::MiniProgram) => Verdict::Skipped(AuthorizerState::MiniProgram),
             Some(Profile::NotPermitted) => Verdict::Skipped(AuthorizerState::NoPermission),
             // One that is polled already has a refresh token from its last grant.

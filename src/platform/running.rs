@@ -19,7 +19,7 @@ use super::handle::{PlatformHandle, PlatformHandles, Shared};
 use super::list::Authorizers;
 use super::profiles::Profiles;
 use crate::clock::Clock;
-use crate::config::{AccountName, AppId, Platform, PlatformName};
+use crate::config::{AccountName, ApiConfig, AppId, Platform, PlatformName};
 use crate::poll::change::FleetChange;
 use crate::store::Store;
 use crate::token::read::Reader;
@@ -41,7 +41,7 @@ pub struct PlatformParts {
     pub profiles: Profiles,
     /// Where accounts that come and go are told.
     pub changes: mpsc::Sender<FleetChange>,
-    /// Most requests a second; discovery takes at most half of them.
+    /// Most requests a second, to begin with; discovery takes at most half of them.
     pub requests_per_second: NonZeroU32,
 }
 
@@ -50,7 +50,7 @@ pub struct PlatformParts {
 pub(super) struct Common {
     pub(super) parts: PlatformParts,
     pub(super) claims: Arc<Claims>,
-    pub(super) pacer: Pacer,
+    pacer: Arc<Pacer>,
 }
 
 /// All platforms of the configuration, and their discoveries.
@@ -79,7 +79,7 @@ struct Running {
 impl RunningPlatforms {
     /// No platform yet.
     pub fn new(parts: PlatformParts) -> Self {
-        let pacer = Pacer::half(parts.requests_per_second);
+        let pacer = Arc::new(Pacer::half(parts.requests_per_second));
         Self {
             common: Arc::new(Common { parts, claims: Arc::default(), pacer }),
             handles: Arc::default(),
@@ -92,14 +92,16 @@ impl RunningPlatforms {
         }
     }
 
-    /// Discovery takes at most half of `requests_per_second` from now on.
-    pub fn set_rate(&self, requests_per_second: NonZeroU32) {
-        self.common.pacer.set_rate(requests_per_second);
-    }
-
     /// Where polls find the platforms. Follows each [`RunningPlatforms::apply`].
     pub fn handles(&self) -> Arc<PlatformHandles> {
         Arc::clone(&self.handles)
+    }
+
+    /// Takes over how fast discovery may be, and how long a connection to a source may take, for what
+    /// begins from then on.
+    pub fn reconfigure(&self, api: &ApiConfig) {
+        self.common.pacer.set_rate(api.requests_per_second);
+        self.common.parts.reader.set_connect_timeout(api.connect_timeout);
     }
 
     /// Brings the platforms in line with a configuration that lists the app ids `by_hand`. A
@@ -221,8 +223,13 @@ impl RunningPlatforms {
     ) -> Running {
         let caller = match &old {
             Some(old) if is_same_connection(platform, &old.platform) => Arc::clone(&old.shared.caller),
-            Some(old) => self.caller(platform, old.shared.caller.gate.retire()),
-            None => self.caller(platform, None),
+            Some(old) => {
+                let before = &old.shared.caller;
+                let has_same_token = platform.component_token == old.platform.component_token;
+                let component = if has_same_token { Arc::clone(&before.component) } else { Arc::default() };
+                self.caller(platform, component, before.gate.retire())
+            }
+            None => self.caller(platform, Arc::default(), None),
         };
         let gate = &caller.gate;
         let authorizers = self.authorizers.entry(platform.component_app_id.clone()).or_default();
@@ -255,7 +262,12 @@ impl RunningPlatforms {
         Running { platform: Arc::clone(platform), shared }
     }
 
-    fn caller(&self, platform: &Arc<Platform>, authorizers: Option<Tally>) -> Arc<Caller> {
+    fn caller(
+        &self,
+        platform: &Arc<Platform>,
+        component: Arc<Component>,
+        authorizers: Option<Tally>,
+    ) -> Arc<Caller> {
         let PlatformParts { client, reader, store, clock, .. } = &self.common.parts;
         let gate = Gate::new(platform.name.clone(), Arc::clone(store), *clock, authorizers);
         Arc::new(Caller {
@@ -263,7 +275,8 @@ impl RunningPlatforms {
             client: Arc::clone(client),
             reader: Arc::clone(reader),
             gate,
-            component: Component::default(),
+            pacer: Arc::clone(&self.common.pacer),
+            component,
         })
     }
 }

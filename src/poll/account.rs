@@ -75,6 +75,11 @@ impl Round<'_> {
                     result = self.ask(collector, &credential).await;
                 }
             }
+            if let Err(error) = &result
+                && error.class() == ErrorClass::Authorization
+            {
+                self.token.unauthorized(self.upstream, self.account, error.errcode());
+            }
             self.outcomes.push((collector, result));
         }
         Ok(())

@@ -170,6 +170,7 @@ struct WireProfile<'a> {
 enum WireFound<'a> {
     MiniProgram,
     NotPermitted,
+    Unavailable,
     Official {
         #[serde(borrow)]
         nickname: Cow<'a, str>,
@@ -314,6 +315,7 @@ impl<'a> From<&'a SavedProfile> for WireProfile<'a> {
             found: match &saved.profile {
                 Profile::MiniProgram => WireFound::MiniProgram,
                 Profile::NotPermitted => WireFound::NotPermitted,
+                Profile::Unavailable => WireFound::Unavailable,
                 Profile::Official { nickname } => WireFound::Official { nickname: Cow::Borrowed(nickname) },
             },
         }
@@ -330,6 +332,7 @@ impl WireProfile<'_> {
             profile: match self.found {
                 WireFound::MiniProgram => Profile::MiniProgram,
                 WireFound::NotPermitted => Profile::NotPermitted,
+                WireFound::Unavailable => Profile::Unavailable,
                 WireFound::Official { nickname } => Profile::official(&nickname),
             },
         })

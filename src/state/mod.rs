@@ -27,7 +27,7 @@
 //!   that of the token: the class, and the failed polls of it before the last. `next` is the next poll.
 //! - The value of `draft` is a number, that of `quota` a list of
 //!   `{"api":…,"limit":{"calls":…,"remaining":…},"used":…}`, without `limit` when it is unknown.
-//! - `found` is `"mini_program"`, `"not_permitted"` or as above.
+//! - `found` is `"mini_program"`, `"not_permitted"`, `"unavailable"` or as above.
 //!
 //! Unknown fields are ignored. A line that is anything else is corrupt. A last line without its line
 //! feed is what a crash leaves of a batch, and is passed over.

@@ -70,6 +70,7 @@ fn any_profile() -> impl Strategy<Value = SavedProfile> {
     let profile = prop_oneof![
         Just(Profile::MiniProgram),
         Just(Profile::NotPermitted),
+        Just(Profile::Unavailable),
         any::<String>().prop_map(|nickname| Profile::official(&nickname)),
     ];
     let ids = ("[a-c]", "wx[a-b]{8}|wx[a-z0-9]{8,30}");

@@ -6,6 +6,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::secret::Secret;
+use crate::store::Failing;
+use crate::wechat::class::ErrorClass;
+use crate::wechat::error::ApiError;
 
 /// A fetched token is renewed when so little of its life remains: from then on the platform hands
 /// out the next stable token while the old one still works (page of `getStableAccessToken`), and a
@@ -22,6 +25,15 @@ pub(crate) struct Kept {
     held: Option<Held>,
     tried_at: Option<Instant>,
     replaced_at: Option<Instant>,
+    unheard: Option<Unheard>,
+}
+
+/// A fetch that brought no token here, but may have retired the one that others hold: its answer
+/// was lost, or cannot be read. Another one would retire the next.
+#[derive(Debug)]
+pub(crate) struct Unheard {
+    at: Instant,
+    failing: Failing,
 }
 
 #[derive(Debug)]
@@ -48,12 +60,35 @@ pub(crate) enum Need {
     Renewal(Secret),
     /// Get one; without a token there is no call.
     Token,
+    /// Make no call: the last fetch failed in this way, a short while ago.
+    Patience(Failing),
+}
+
+impl Unheard {
+    /// A fetch that begins at `at`, and is cut off unless more is heard of it.
+    fn beginning(at: Instant) -> Self {
+        let failing = Failing { class: ErrorClass::Network, errcode: None, seen_ip: None, source: None };
+        Self { at, failing }
+    }
+
+    /// A fetch that began at `at` and failed by `error`; nothing if it cannot have reached the API.
+    pub(crate) fn new(at: Instant, error: &ApiError) -> Option<Self> {
+        error.may_have_acted().then(|| Self { at, failing: error.failing() })
+    }
+
+    /// How it failed, while it is too soon for another one.
+    pub(crate) fn forbids(&self, now: Instant) -> Option<&Failing> {
+        (now.saturating_duration_since(self.at) < REJECTION_FLOOR).then_some(&self.failing)
+    }
 }
 
 impl Kept {
     /// What a call at `now` does.
     pub(crate) fn need(&self, now: Instant) -> Need {
-        let Some(held) = &self.held else { return Need::Token };
+        let unheard = self.unheard.as_ref().and_then(|unheard| unheard.forbids(now));
+        let Some(held) = &self.held else {
+            return unheard.map_or(Need::Token, |failing| Need::Patience(failing.clone()));
+        };
         let value = || held.value.clone();
         match held.until {
             Until::Look(at) if now < at => Need::Nothing(value()),
@@ -62,12 +97,13 @@ impl Kept {
                 let remains = at.saturating_duration_since(now);
                 let tried = self.tried_at.is_some_and(|tried| now - tried < FETCH_FLOOR);
                 if remains > RENEW_BELOW || tried {
-                    Need::Nothing(value())
-                } else if remains > Duration::ZERO {
-                    Need::Renewal(value())
-                } else {
-                    Need::Token
+                    return Need::Nothing(value());
                 }
+                if let Some(failing) = unheard {
+                    let is_alive = remains > Duration::ZERO;
+                    return if is_alive { Need::Nothing(value()) } else { Need::Patience(failing.clone()) };
+                }
+                if remains > Duration::ZERO { Need::Renewal(value()) } else { Need::Token }
             }
         }
     }
@@ -82,10 +118,21 @@ impl Kept {
         self.tried_at = Some(now);
     }
 
+    /// Another token is being fetched in a way that retires the one that others hold.
+    pub(crate) fn taking_over(&mut self, now: Instant) {
+        self.trying(now);
+        self.unheard = Some(Unheard::beginning(now));
+    }
+
+    /// The fetch that [`Kept::taking_over`] told of failed.
+    pub(crate) fn failed(&mut self, error: &ApiError) {
+        self.unheard = self.unheard.take().and_then(|unheard| Unheard::new(unheard.at, error));
+    }
+
     /// Holds `value` from now on. Whether it is another one than before.
     pub(crate) fn keep(&mut self, value: Secret, until: Until) -> bool {
         let is_other = self.held.as_ref().is_none_or(|held| held.value != value);
-        self.held = Some(Held { value, until });
+        (self.held, self.unheard) = (Some(Held { value, until }), None);
         is_other
     }
 
@@ -94,13 +141,19 @@ impl Kept {
         self.held.as_ref().map(|held| &held.value).filter(|value| *value != rejected).cloned()
     }
 
+    /// Holds nothing any more.
+    pub(crate) fn forget(&mut self) {
+        self.held = None;
+    }
+
     /// The held token was refused: whether another may be asked for. A fetched one is dropped, at
-    /// most once in 5 minutes, so that two programs that fight over a token cost few calls; one that
-    /// was read is looked at again each time.
+    /// most once in 5 minutes and not soon after a fetch that was not heard of, so that two programs
+    /// that fight over a token cost few calls; one that was read is looked at again each time.
     pub(crate) fn refused(&mut self, now: Instant) -> bool {
         match &mut self.held {
             Some(Held { until: Until::Expiry(_), .. }) => {
-                if self.replaced_at.is_some_and(|replaced| now - replaced < REJECTION_FLOOR) {
+                let is_unheard = self.unheard.as_ref().is_some_and(|unheard| unheard.forbids(now).is_some());
+                if is_unheard || self.replaced_at.is_some_and(|replaced| now - replaced < REJECTION_FLOOR) {
                     return false;
                 }
                 self.replaced_at = Some(now);
@@ -116,6 +169,8 @@ impl Kept {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wechat::api::Api;
+    use crate::wechat::error::{Failure, Step};
 
     fn token() -> Secret {
         Secret::new("t".into())
@@ -171,5 +226,33 @@ mod tests {
             assert_eq!(read.need(at(seconds)), Need::Token);
             assert!(!read.keep(token(), Until::Look(at(1_800))), "the same as before");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_fetch_that_may_have_retired_a_token_is_repeated_after_five_minutes() {
+        let now = Instant::now();
+        let at = |seconds| now + Duration::from_secs(seconds);
+        let error = |failure| ApiError { step: Step::Call(Api::Token), failure };
+        let lost = || error(Failure::Transport("timed out".to_owned()));
+        let patience = || Need::Patience(lost().failing());
+
+        let mut kept = Kept::default();
+        kept.taking_over(now);
+        assert_eq!(kept.need(at(1)), patience(), "cut off");
+        kept.failed(&lost());
+        assert_eq!(kept.need(at(299)), patience());
+        assert_eq!(kept.need(at(300)), Need::Token);
+        kept.taking_over(at(300));
+        kept.failed(&error(Failure::Connect("refused".to_owned())));
+        assert_eq!(kept.need(at(301)), Need::Token, "nothing can have happened");
+
+        let mut old = Kept::default();
+        old.keep(token(), Until::Expiry(at(200)));
+        old.taking_over(now);
+        old.failed(&lost());
+        assert_eq!(old.need(at(100)), Need::Nothing(token()));
+        assert!(!old.refused(at(100)));
+        assert_eq!(old.need(at(200)), patience());
+        assert_eq!(old.need(at(300)), Need::Token);
     }
 }

@@ -14,7 +14,8 @@ use crate::secret::Secret;
 use crate::store::Failing;
 use crate::token::kept::{Kept, Need, Until};
 use crate::upstream::Upstream;
-use crate::wechat::class::ErrorClass;
+use crate::wechat::api::Api;
+use crate::wechat::class::{ErrCode, ErrorClass};
 use crate::wechat::error::{ApiError, Failure, Step};
 
 /// What a data call is authorised by.
@@ -70,16 +71,31 @@ impl TokenState {
         self.kept.until()
     }
 
-    /// What to poll with; fetched or read if needed.
+    /// What to poll with; fetched or read if needed. Fails while the account's platform is parked.
     pub(crate) async fn hold(
         &mut self,
         upstream: &Upstream,
         account: &Account,
     ) -> Result<Credential, ApiError> {
+        self.hold_after(upstream, account, None).await
+    }
+
+    async fn hold_after(
+        &mut self,
+        upstream: &Upstream,
+        account: &Account,
+        rejected: Option<&Secret>,
+    ) -> Result<Credential, ApiError> {
+        if let TokenSource::Authorizer { platform, .. } = &account.token
+            && let Some(handle) = upstream.platforms.get(platform)
+        {
+            handle.check()?;
+        }
         match self.kept.need(Instant::now()) {
             Need::Nothing(held) => Ok(Credential::AccessToken(held)),
-            Need::Token => self.obtain(upstream, account).await,
-            Need::Renewal(held) => Ok(self.obtain(upstream, account).await.unwrap_or_else(|error| {
+            Need::Token => self.obtain(upstream, account, rejected).await,
+            Need::Patience(failing) => Err(ApiError::too_soon(Api::Token, failing)),
+            Need::Renewal(held) => Ok(self.obtain(upstream, account, rejected).await.unwrap_or_else(|error| {
                 tracing::debug!(account = %account.name, %error, "token not renewed, the held one is still valid");
                 Credential::AccessToken(held)
             })),
@@ -97,11 +113,26 @@ impl TokenState {
         if !self.kept.refused(Instant::now()) {
             return Ok(None);
         }
-        let other = self.hold(upstream, account).await?;
+        let other = self.hold_after(upstream, account, rejected.secret()).await?;
         Ok(Some(other).filter(|other| other != rejected))
     }
 
-    async fn obtain(&mut self, upstream: &Upstream, account: &Account) -> Result<Credential, ApiError> {
+    /// A data call of `account` failed by `code`, which says that its authorisation has ended: the
+    /// next poll asks the platform, which knows more.
+    pub(crate) fn unauthorized(&mut self, upstream: &Upstream, account: &Account, code: Option<ErrCode>) {
+        let TokenSource::Authorizer { platform, .. } = &account.token else { return };
+        self.kept.forget();
+        if let Some(handle) = upstream.platforms.get(platform) {
+            handle.unauthorized(&account.app_id, code);
+        }
+    }
+
+    async fn obtain(
+        &mut self,
+        upstream: &Upstream,
+        account: &Account,
+        rejected: Option<&Secret>,
+    ) -> Result<Credential, ApiError> {
         let now = Instant::now();
         self.kept.trying(now);
         let (value, until) = match &account.token {
@@ -110,18 +141,21 @@ impl TokenState {
                 (value, Until::Expiry(Instant::now() + life))
             }
             TokenSource::Token { app_secret } => {
-                let (value, life) = fetch::token(&upstream.client, account, app_secret).await?;
+                self.kept.taking_over(now);
+                let fetched = fetch::token(&upstream.client, account, app_secret).await;
+                let (value, life) = fetched.inspect_err(|error| self.kept.failed(error))?;
                 (value, Until::Expiry(Instant::now() + life))
             }
             TokenSource::ReadOnly(source) => {
                 let ids = Ids { app_id: account.app_id.as_str(), component_app_id: "" };
-                let read = upstream.reader.read(source, ids).await;
+                let read = upstream.reader.read_after(source, ids, rejected).await;
                 let read = read.map_err(|failure| from_source(account, failure))?;
                 (read.value, Until::Look(read.good_until.unwrap_or(now)))
             }
             TokenSource::Authorizer { platform, refresh_token } => {
                 let handle = upstream.platforms.get(platform).ok_or_else(|| unknown(platform))?;
-                let grant = handle.authorizer_token(&account.app_id, refresh_token.as_ref()).await?;
+                let grant =
+                    handle.authorizer_token_after(&account.app_id, refresh_token.as_ref(), rejected).await?;
                 let until = grant.good_until.unwrap_or(now);
                 (grant.value, if grant.is_fetched { Until::Expiry(until) } else { Until::Look(until) })
             }

@@ -58,11 +58,28 @@ impl Reader {
         Self { clock, servers: TokenServers::new(connect_timeout), caches: Caches::new(connect_timeout) }
     }
 
-    /// What `source` holds now for `ids`.
+    /// Gives up on a connection that takes longer than `connect_timeout`, from the next one on.
+    pub(crate) fn set_connect_timeout(&self, connect_timeout: Duration) {
+        self.servers.set_connect_timeout(connect_timeout);
+        self.caches.set_connect_timeout(connect_timeout);
+    }
+
+    /// What `source` holds for `ids`, now or, where reads are shared, a second ago.
     pub async fn read(&self, source: &ReadOnlySource, ids: Ids<'_>) -> Result<ExternalToken, Failure> {
+        self.read_after(source, ids, None).await
+    }
+
+    /// As [`Reader::read`], after a call with `rejected` was refused: `rejected` comes back only if
+    /// the source still holds it now.
+    pub(crate) async fn read_after(
+        &self,
+        source: &ReadOnlySource,
+        ids: Ids<'_>,
+        rejected: Option<&Secret>,
+    ) -> Result<ExternalToken, Failure> {
         match source {
             ReadOnlySource::File(source) => Ok(read_token_file(source, ids).await?),
-            ReadOnlySource::Http(source) => self.servers.read(source, ids, self.clock).await,
+            ReadOnlySource::Http(source) => self.servers.read(source, ids, self.clock, rejected).await,
             ReadOnlySource::Redis(source) => self.caches.read(source, ids).await,
         }
     }

@@ -33,8 +33,8 @@ pub struct ApiClient {
     metrics: Arc<ExporterMetrics>,
 }
 
-/// One call: what goes where, and which secrets it carries.
-#[derive(Clone, Copy, Debug)]
+/// One call: what goes where, and which secrets it carries. Not `Debug`: they stand in it as they are.
+#[derive(Clone, Copy)]
 pub(crate) struct Request<'a> {
     /// Where it goes.
     pub(crate) endpoint: &'a Endpoint,

@@ -87,6 +87,10 @@ pub enum Failure {
     /// The third-party platform that the account is polled through fails.
     #[error("the platform is parked: {}", .0.class.row().summary.en)]
     Parked(Failing),
+    /// No token was fetched: the last fetch failed in this way a short while ago, and may have
+    /// retired a token all the same.
+    #[error("not fetched again within 5 minutes of a fetch that failed: {}", .0.class.row().summary.en)]
+    TooSoon(Failing),
     /// A secret needed for the call cannot be read.
     #[error(transparent)]
     Secret(#[from] SecretError),
@@ -102,7 +106,7 @@ impl ApiError {
             Failure::Decode(_) => ErrorClass::Decode,
             Failure::Api { code, .. } => ErrorClass::of(*code, self.step.call()),
             Failure::Source { class, .. } => *class,
-            Failure::Parked(failing) => failing.class,
+            Failure::Parked(failing) | Failure::TooSoon(failing) => failing.class,
             Failure::Secret(_) => ErrorClass::Secret,
         }
     }
@@ -112,7 +116,7 @@ impl ApiError {
         match &self.failure {
             Failure::Api { code, .. } => Some(*code),
             Failure::Source { code, .. } => *code,
-            Failure::Parked(failing) => failing.errcode,
+            Failure::Parked(failing) | Failure::TooSoon(failing) => failing.errcode,
             _ => None,
         }
     }
@@ -120,7 +124,7 @@ impl ApiError {
     /// The label of the token source that failed, if it was not the API.
     pub fn token_source(&self) -> Option<&'static str> {
         match (&self.failure, self.step) {
-            (Failure::Parked(failing), _) => failing.source,
+            (Failure::Parked(failing) | Failure::TooSoon(failing), _) => failing.source,
             (_, Step::Source(label)) => Some(label),
             (_, Step::Call(_) | Step::Platform) => None,
         }
@@ -140,7 +144,7 @@ impl ApiError {
     pub fn seen_ip(&self) -> Option<IpAddr> {
         match &self.failure {
             Failure::Api { message, .. } if self.class() == ErrorClass::Ip => seen_ip(message),
-            Failure::Parked(failing) => failing.seen_ip,
+            Failure::Parked(failing) | Failure::TooSoon(failing) => failing.seen_ip,
             _ => None,
         }
     }
@@ -148,6 +152,25 @@ impl ApiError {
     /// Whether no connection came about.
     pub fn failed_to_connect(&self) -> bool {
         matches!(self.failure, Failure::Connect(_))
+    }
+
+    /// Whether the API may have done what it was asked to: its answer was lost, cannot be read, or
+    /// says that it is busy. Any other errcode says that it has not.
+    pub(crate) fn may_have_acted(&self) -> bool {
+        match self.failure {
+            Failure::Transport(_) | Failure::Status(_) | Failure::Decode(_) => true,
+            Failure::Api { .. } => self.class() == ErrorClass::Busy,
+            Failure::Connect(_)
+            | Failure::Source { .. }
+            | Failure::Parked(_)
+            | Failure::TooSoon(_)
+            | Failure::Secret(_) => false,
+        }
+    }
+
+    /// Another fetch of a token by `api` has to wait, the last one having failed in this way.
+    pub(crate) fn too_soon(api: Api, failing: Failing) -> Self {
+        Self { step: Step::Call(api), failure: Failure::TooSoon(failing) }
     }
 }
 

@@ -10,6 +10,7 @@ use wechat_material_exporter::config::{
     Account, AccountName, ApiConfig, AppId, BaseUrl, Budget, Endpoint, Limits, TokenSource,
 };
 use wechat_material_exporter::metrics::own::ExporterMetrics;
+use wechat_material_exporter::platform::PlatformHandles;
 use wechat_material_exporter::poll::account::{PollReport, Visit, poll_account};
 use wechat_material_exporter::secret::{Secret, SecretSource};
 use wechat_material_exporter::token::TokenState;
@@ -80,13 +81,18 @@ pub(crate) struct Poller {
 
 impl Poller {
     pub(crate) fn new(account: Account, api: &ApiConfig) -> Self {
+        Self::through(Arc::default(), account, api)
+    }
+
+    /// Of an account of one of these platforms.
+    pub(crate) fn through(platforms: Arc<PlatformHandles>, account: Account, api: &ApiConfig) -> Self {
         let account = Arc::new(account);
         let metrics = Arc::new(ExporterMetrics::new().unwrap());
         let client = Arc::new(ApiClient::new(api, &[&account.endpoint], metrics).unwrap());
         let upstream = Upstream {
             client,
             reader: Arc::new(Reader::new(api.connect_timeout, Clock::System)),
-            platforms: Arc::default(),
+            platforms,
             started: Instant::now(),
         };
         Self { upstream, account, token: Some(TokenState::default()) }

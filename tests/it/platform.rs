@@ -1,5 +1,6 @@
 //! Third-party platforms over the wire: their tokens, and what a failure costs.
 
+mod accounts;
 mod discovery;
 mod once;
 mod reload;
@@ -74,6 +75,18 @@ async fn refused_refresh_tokens_are_healed_by_one_reading_of_the_list() {
     assert!(granted.iter().all(Result::is_ok), "{granted:?}");
     assert_eq!((api.count(GRANT), api.count(LIST)), (40, 1));
     assert_eq!(running.failing(), None);
+}
+
+#[tokio::test]
+async fn an_expired_refresh_token_is_healed_like_a_refused_one() {
+    for code in [42002, 42007] {
+        let api = Api::start(1).await;
+        let running = Setting::new(&api).start().await;
+        api.plan(GRANT, [error(code, "authorization expired")]);
+        let granted = running.ask_all(1, Some("refreshtoken@@@of-last-year")).await;
+        assert!(granted.iter().all(Result::is_ok), "{granted:?}");
+        assert_eq!((api.count(GRANT), api.count(LIST)), (2, 1));
+    }
 }
 
 #[tokio::test]
@@ -204,7 +217,7 @@ async fn a_refused_component_token_is_fetched_anew_once_in_five_minutes() {
 
 #[tokio::test]
 async fn a_passing_fault_is_tried_again_within_seconds_and_parks_nobody() {
-    let api = Api::start(1).await;
+    let api = Api::start(2).await;
     let running = Setting::new(&api).start().await;
     running.ask(0).await.unwrap();
     api.plan(GRANT, [ResponseTemplate::new(503)]);
@@ -214,12 +227,31 @@ async fn a_passing_fault_is_tried_again_within_seconds_and_parks_nobody() {
     }
     assert_eq!(api.count(GRANT), 2, "an attempt has its time");
     let healed = async {
-        while running.ask(0).await.is_err() {
+        while running.ask(1).await.is_err() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
     tokio::time::timeout(Duration::from_secs(10), healed).await.unwrap();
     assert_eq!((api.count(GRANT), running.failing()), (3, None));
+    // The lost answer may have held a token: another grant would retire that one too.
+    let failure = running.ask(0).await.unwrap_err();
+    assert_eq!((failure.step.label(), refused(&failure)), (GRANT, ("network", None)));
+    assert_eq!(api.count(GRANT), 3);
+}
+
+#[tokio::test]
+async fn a_component_token_whose_answer_is_lost_is_not_fetched_again_soon() {
+    let api = Api::start(1).await;
+    let running = Setting::new(&api).with_ticket().start().await;
+    api.plan(TOKEN, (0..9).map(|_| ResponseTemplate::new(503)));
+    let parked = async {
+        while running.failing().is_none() {
+            running.ask(0).await.unwrap_err();
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), parked).await.unwrap();
+    assert_eq!((running.failing(), api.world().calls.len()), (Some(("network", None)), 1));
 }
 
 #[tokio::test]

@@ -12,12 +12,13 @@ use wechat_material_exporter::clock::Clock;
 use wechat_material_exporter::config::token::{
     FileSource, HttpSource, Ids, Pointer, ReadOnlySource, Template,
 };
+use wechat_material_exporter::config::{Account, TokenSource};
 use wechat_material_exporter::secret::SecretSource;
 use wechat_material_exporter::token::read::Reader;
 use wiremock::matchers::{any, header, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use crate::harness::api_server;
+use crate::harness::{Poller, account, api_config, api_server, outcome};
 use crate::program::PATIENCE;
 use crate::reading::{
     CANARY, IDS, NOW, inline, make_certificates, openssl_server, pointer, reader, refusal, secret, trust,
@@ -305,6 +306,26 @@ async fn readers_of_one_url_share_a_request() {
     let headers = vec![("x-key".to_owned(), inline("other"))];
     let url = format!("{}/each?id={}", server.uri(), app_ids[0]);
     value(reader.read(&ReadOnlySource::Http(HttpSource { headers, ..http(&url) }), IDS).await);
+}
+
+#[tokio::test]
+async fn a_token_that_was_refused_is_read_anew_within_the_second() {
+    let server = api_server().await;
+    let answered = |token: &str| Mock::given(path("/token")).respond_with(plain(token)).expect(1);
+    answered("15_retired").up_to_n_times(1).with_priority(2).mount(&server).await;
+    answered("15_fresh").mount(&server).await;
+    let data = |token: &str, answer: Value| {
+        let answer = ResponseTemplate::new(200).set_body_json(answer);
+        Mock::given(query_param("access_token", token)).respond_with(answer).expect(1)
+    };
+    data("15_retired", json!({"errcode": 40001, "errmsg": "invalid credential"})).mount(&server).await;
+    let counts = json!({"voice_count": 5, "video_count": 3, "image_count": 10, "news_count": 7});
+    data("15_fresh", counts).mount(&server).await;
+    let source = ReadOnlySource::Http(http(&format!("{}/token", server.uri())));
+    let token = TokenSource::ReadOnly(Arc::new(source));
+    let mut poller = Poller::new(Account { token, ..account(&server.uri()) }, &api_config());
+    let report = poller.poll().await;
+    assert!(outcome(&report).is_ok(), "{report:?}");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use wechat_material_exporter::config::{Account, AppId, TokenSource};
+use wechat_material_exporter::config::{Account, ApiConfig, AppId, TokenSource};
 use wechat_material_exporter::secret::{Secret, SecretSource};
 use wechat_material_exporter::simulator::Endpoint;
 use wechat_material_exporter::simulator::scenario::Scenario;
@@ -115,6 +115,23 @@ async fn the_opt_in_source_asks_as_documented() {
     let mut poller = Poller::new(Account { token, ..account(&server.uri()) }, &api_config());
     for _ in 0..3 {
         assert!(outcome(&poller.poll().await).is_ok());
+    }
+}
+
+#[tokio::test]
+async fn a_fetch_whose_answer_is_late_or_unreadable_is_not_repeated_at_once() {
+    let late = ResponseTemplate::new(200).set_delay(Duration::from_secs(5));
+    let unreadable = ResponseTemplate::new(200).set_body_string("<html>");
+    for (answer, class) in [(late, "network"), (unreadable, "decode")] {
+        let server = MockServer::start().await;
+        Mock::given(path("/cgi-bin/token")).respond_with(answer).expect(1).mount(&server).await;
+        let token = TokenSource::Token { app_secret: SecretSource::Inline(Secret::new(APP_SECRET.into())) };
+        let api = ApiConfig { timeout: Duration::from_millis(200), ..api_config() };
+        let mut poller = Poller::new(Account { token, ..account(&server.uri()) }, &api);
+        for _ in 0..4 {
+            let report = poller.poll().await;
+            assert_eq!(outcome(&report).unwrap_err().class().row().label, class);
+        }
     }
 }
 

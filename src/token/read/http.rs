@@ -2,7 +2,7 @@
 //! same one within a second.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -27,9 +27,15 @@ const SHARED_FOR: Duration = Duration::from_secs(1);
 /// Speaks to all token servers.
 #[derive(Debug)]
 pub(super) struct TokenServers {
-    connect_timeout: Duration,
-    clients: Mutex<Vec<(Trust, Client)>>,
+    clients: Mutex<Clients>,
     answers: Shared<Query, Answer>,
+}
+
+/// The HTTP clients, all with this timeout.
+#[derive(Debug)]
+struct Clients {
+    connect_timeout: Duration,
+    known: Vec<(Trust, Client)>,
 }
 
 /// Which certificates are trusted.
@@ -44,7 +50,7 @@ enum Trust {
 }
 
 /// A request, as far as it makes a difference to the server.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Query {
     url: Secret,
     headers: Vec<(String, Secret)>,
@@ -54,44 +60,68 @@ struct Query {
 /// The body of a good answer.
 #[derive(Clone, Debug)]
 struct Answer {
+    asked_at: Instant,
     came_at: Instant,
     body: Arc<Secret>,
 }
 
 impl TokenServers {
     pub(super) fn new(connect_timeout: Duration) -> Self {
-        Self { connect_timeout, clients: Mutex::default(), answers: Shared::new() }
+        let clients = Clients { connect_timeout, known: Vec::new() };
+        Self { clients: Mutex::new(clients), answers: Shared::new() }
     }
 
-    /// What the server holds now.
+    pub(super) fn set_connect_timeout(&self, connect_timeout: Duration) {
+        let mut clients = self.clients();
+        if clients.connect_timeout != connect_timeout {
+            *clients = Clients { connect_timeout, known: Vec::new() };
+        }
+    }
+
+    fn clients(&self) -> MutexGuard<'_, Clients> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the server holds now, or held a second ago; of what it held before this was asked,
+    /// nothing that is `rejected`.
     pub(super) async fn read(
         &self,
         source: &HttpSource,
         ids: Ids<'_>,
         clock: Clock,
+        rejected: Option<&Secret>,
     ) -> Result<ExternalToken, Failure> {
+        let now = Instant::now();
         let query = Query::of(source, ids).await?;
         let url = parse(&query.url)?;
         let place = origin(&url);
-        let request = (query.url.clone(), query.headers.clone(), query.trust.clone());
-        let fresh = |answer: &Answer| answer.came_at.elapsed() < SHARED_FOR;
-        let answer = self.answers.get(query, fresh, || self.ask(url, request)).await?;
-        Ok(answer.token(source, &place, clock)?)
+        let is_rejected = |answer: &Answer| {
+            let token = answer.token(source, &place, clock);
+            answer.asked_at < now && token.is_ok_and(|token| Some(&token.value) == rejected)
+        };
+        let fresh = |answer: &Answer| {
+            answer.came_at.elapsed() < SHARED_FOR && (rejected.is_none() || !is_rejected(answer))
+        };
+        loop {
+            let answer = self.answers.get(query.clone(), fresh, || self.ask(&url, query.clone())).await?;
+            // It may have been on its way already.
+            if rejected.is_none() || !is_rejected(&answer) {
+                return Ok(answer.token(source, &place, clock)?);
+            }
+        }
     }
 
-    async fn ask(
-        &self,
-        url: Url,
-        (whole, headers, trust): (Secret, Vec<(String, Secret)>, Trust),
-    ) -> Result<Answer, Fault> {
-        let place = origin(&url);
-        let secrets = secrets_in(&url, &whole, &headers);
+    async fn ask(&self, url: &Url, query: Query) -> Result<Answer, Fault> {
+        let Query { url: whole, headers, trust } = query;
+        let asked_at = Instant::now();
+        let place = origin(url);
+        let secrets = secrets_in(url, &whole, &headers);
         let failed = |error| {
             let secrets: Vec<&Secret> = secrets.iter().collect();
             Fault::network(format!("{place}: {}", foreign(&transport(error).to_string(), &secrets)))
         };
         let client = self.client(trust).map_err(failed)?;
-        let request = client.get(url).headers(header_map(&headers, &place)?);
+        let request = client.get(url.clone()).headers(header_map(&headers, &place)?);
         let response = request.send().await.map_err(failed)?;
         let status = response.status();
         if status != StatusCode::OK {
@@ -101,13 +131,13 @@ impl TokenServers {
         let Some(body) = body else {
             return Err(Fault::decode(format!("{place}: the body is longer than 1 MiB")));
         };
-        Ok(Answer { came_at: Instant::now(), body: Arc::new(Secret::new(utf8(body, &place)?)) })
+        Ok(Answer { asked_at, came_at: Instant::now(), body: Arc::new(Secret::new(utf8(body, &place)?)) })
     }
 
     /// The HTTP client that trusts as told; built anew only when the certificates changed.
     fn client(&self, trust: Trust) -> Result<Client, reqwest::Error> {
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, client)) = clients.iter().find(|(known, _)| *known == trust) {
+        let mut clients = self.clients();
+        if let Some((_, client)) = clients.known.iter().find(|(known, _)| *known == trust) {
             return Ok(client.clone());
         }
         let builder = Client::builder()
@@ -117,15 +147,15 @@ impl TokenServers {
             .no_proxy()
             .referer(false)
             .timeout(TIMEOUT)
-            .connect_timeout(self.connect_timeout);
+            .connect_timeout(clients.connect_timeout);
         let builder = match &trust {
             Trust::Nothing => builder.tls_certs_only([]),
             Trust::System => builder,
             Trust::Beside(_, pem) => builder.tls_certs_merge(Certificate::from_pem_bundle(pem)?),
         };
         let client = builder.build()?;
-        clients.retain(|(known, _)| known.path().is_none() || known.path() != trust.path());
-        clients.push((trust, client.clone()));
+        clients.known.retain(|(known, _)| known.path().is_none() || known.path() != trust.path());
+        clients.known.push((trust, client.clone()));
         Ok(client)
     }
 }

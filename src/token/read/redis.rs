@@ -4,7 +4,7 @@
 mod connection;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ::redis::{ErrorKind, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo, RedisError};
@@ -23,7 +23,7 @@ use crate::wechat::error::{Failure, foreign};
 /// Speaks to all Redis servers, over one connection each.
 #[derive(Debug)]
 pub(super) struct Caches {
-    connect_timeout: Duration,
+    connect_timeout: Mutex<Duration>,
     connections: Shared<Target, Arc<Connection>>,
 }
 
@@ -49,7 +49,11 @@ struct Server {
 
 impl Caches {
     pub(super) fn new(connect_timeout: Duration) -> Self {
-        Self { connect_timeout, connections: Shared::new() }
+        Self { connect_timeout: Mutex::new(connect_timeout), connections: Shared::new() }
+    }
+
+    pub(super) fn set_connect_timeout(&self, connect_timeout: Duration) {
+        *self.connect_timeout.lock().unwrap_or_else(PoisonError::into_inner) = connect_timeout;
     }
 
     /// What the key holds now.
@@ -79,7 +83,8 @@ impl Caches {
                 Some(path) if server.is_tls => read_ca_file(path).await?,
                 _ => Vec::new(),
             };
-            Connection::open(server, pem, self.connect_timeout).await.map(Arc::new)
+            let connect_timeout = *self.connect_timeout.lock().unwrap_or_else(PoisonError::into_inner);
+            Connection::open(server, pem, connect_timeout).await.map(Arc::new)
         };
         self.connections.get(target.clone(), |connection| connection.is_usable(), open).await
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use wechat_material_exporter::config::AppId;
 use wiremock::ResponseTemplate;
 
@@ -108,8 +108,8 @@ async fn an_incomplete_round_removes_nobody() {
         world.authorizers.remove(&app_id(0));
         let (id, new) = official(501);
         world.authorizers.insert(id, new);
-        let first_page =
-            ResponseTemplate::new(200).set_body_json(serde_json::json!({"total_count": 501, "list": []}));
+        let page = json!({"total_count": 501, "list": [{"authorizer_appid": app_id(1)}]});
+        let first_page = ResponseTemplate::new(200).set_body_json(page);
         world.planned.insert(LIST, vec![first_page, ResponseTemplate::new(502)]);
         world.whole_lists
     };
@@ -117,6 +117,16 @@ async fn an_incomplete_round_removes_nobody() {
     assert!(api.world().whole_lists >= whole_lists + 2);
     assert_eq!(running.gone, [app_id(0)]);
     running.follow("its successor", |running| running.fleet.len() == 501).await;
+}
+
+#[tokio::test]
+async fn an_empty_page_before_the_total_ends_the_reading() {
+    let api = Api::start(1).await;
+    let page = json!({"total_count": 9_000_000, "list": []});
+    api.plan(LIST, (0..99).map(|_| ResponseTemplate::new(200).set_body_json(&page)));
+    let running = Setting::new(&api).with_discovery(ONCE).start().await;
+    eventually("park", || running.failing() == Some(("decode", None))).await;
+    assert_eq!(api.count(LIST), 1);
 }
 
 #[tokio::test]
@@ -157,6 +167,43 @@ async fn one_authorizer_without_a_profile_does_not_stop_the_round() {
     running.follow("three accounts", |running| running.fleet.len() == 3).await;
     running.counted([3, 0, 0, 0, 0]).await;
     assert_eq!((api.count(PROFILE), running.failing()), (5, None));
+}
+
+#[tokio::test]
+async fn an_account_without_a_profile_is_not_asked_about_in_every_round() {
+    let api = Api::start(3).await;
+    let refusals = [50002, 40013, 48001].map(|code| error(code, "refused"));
+    api.plan(PROFILE, refusals);
+    let running = Setting::new(&api).with_discovery(OFTEN).start().await;
+    running.counted([0, 0, 1, 0, 0]).await;
+    let lists = api.count(LIST);
+    eventually("three rounds", || api.count(LIST) > lists + 3).await;
+    assert_eq!((api.count(PROFILE), running.failing()), (3, None));
+}
+
+#[tokio::test]
+async fn an_authorizer_whose_profile_always_fails_is_left_alone_until_the_next_round() {
+    let api = Api::start(1).await;
+    api.plan(PROFILE, (0..99).map(|_| ResponseTemplate::new(503)));
+    let running = Setting::new(&api).with_discovery(ONCE).start().await;
+    running.counted([0, 0, 0, 0, 0]).await;
+    eventually("another list", || api.count(LIST) == 2).await;
+    let healed = async {
+        while running.ask(0).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    within("recovery", healed).await;
+    assert_eq!((api.count(PROFILE), api.count(LIST), running.failing()), (1, 2, None));
+}
+
+#[tokio::test]
+async fn the_next_round_asks_again_for_the_profile_that_failed() {
+    let api = Api::start(2).await;
+    api.plan(PROFILE, [ResponseTemplate::new(503)]);
+    let mut running = Setting::new(&api).with_discovery(OFTEN).start().await;
+    running.follow("both accounts", |running| running.fleet.len() == 2).await;
+    assert_eq!(running.failing(), None);
 }
 
 #[tokio::test]

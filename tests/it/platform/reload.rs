@@ -82,6 +82,19 @@ async fn returned_refresh_tokens_survive_every_change_of_the_connection() {
 }
 
 #[tokio::test]
+async fn a_fetched_component_token_survives_what_does_not_concern_it() {
+    let api = Api::start(1).await;
+    let setting = Setting::new(&api).with_ticket();
+    let mut running = setting.start().await;
+    running.ask(0).await.unwrap();
+    let elsewhere = setting.clone().with_authorizer_files();
+    running.reload(&[&elsewhere], &[]).await;
+    running.reload(&[&setting], &[]).await;
+    running.ask(0).await.unwrap();
+    assert_eq!((api.count(TOKEN), api.count(GRANT)), (1, 2));
+}
+
+#[tokio::test]
 async fn other_settings_are_announced_without_a_question() {
     let api = Api::start(4).await;
     let setting = Setting::new(&api).with_discovery(ONCE);

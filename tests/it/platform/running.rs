@@ -32,7 +32,7 @@ use crate::harness::{api_config, endpoint};
 /// Platforms that run, and the fleet as the scheduler would know it.
 pub(crate) struct Running {
     pub(crate) platforms: RunningPlatforms,
-    handles: Arc<PlatformHandles>,
+    pub(crate) handles: Arc<PlatformHandles>,
     pub(crate) store: Arc<Store>,
     /// The first platform's name.
     name: PlatformName,
