@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::config::platform::{AuthorizerToken, ComponentToken};
 use crate::config::{Account, Collect, Platform, Share, TokenSource};
+use crate::platform::{PAGE, PROFILE_LIFE};
 use crate::poll::backoff::ATTEMPTS;
 use crate::token::kept::{REJECTION_FLOOR, RENEW_BELOW};
 use crate::wechat::api::Api;
@@ -21,9 +22,8 @@ const DAY: Duration = Duration::from_secs(24 * 3_600);
 const TOKEN_LIFE: Duration = Duration::from_secs(7_200);
 /// How old a fetched token is when it is renewed.
 const RENEWAL: Duration = TOKEN_LIFE.saturating_sub(RENEW_BELOW);
-/// How many authorizers a platform's plan is told for: what a page of their list holds (page of
-/// `api_get_authorizer_list`).
-pub const AUTHORIZERS: u32 = 500;
+/// How many authorizers a platform's plan is told for: what a page of their list holds.
+pub const AUTHORIZERS: u32 = PAGE;
 
 /// Calls of one API that are planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -189,8 +189,6 @@ fn attempts(interval: Duration) -> u64 {
 /// The plan of a platform's own calls. How many authorizers it has is not known before, so those
 /// of discovery are told for [`AUTHORIZERS`] of them.
 pub fn of_platform(platform: &Platform) -> Vec<Planned> {
-    /// A profile is asked for again after this time.
-    const PROFILE_LIFE: Duration = DAY;
     let fetches = matches!(platform.component_token, ComponentToken::VerifyTicket { .. });
     let discovers = platform.discovery.is_some();
     let calls = [

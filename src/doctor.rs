@@ -171,7 +171,7 @@ fn extent(subjects: usize) -> Extent {
 async fn upstream(config: &Config, accounts: &[Arc<Account>]) -> anyhow::Result<Upstream> {
     let metrics = Arc::new(ExporterMetrics::new().context("cannot count requests")?);
     let endpoints: Vec<_> = accounts.iter().map(|account| &*account.endpoint).collect();
-    let client = Arc::new(ApiClient::new(&config.api, &endpoints, metrics)?);
+    let client = Arc::new(ApiClient::new(&config.api, &endpoints, metrics)?.comparing_clocks());
     let clock = Clock::System;
     let reader = Arc::new(Reader::new(config.api.connect_timeout, clock));
     // Nobody listens: discovery is never sent to work.

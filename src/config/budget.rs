@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use super::account::{Budget, Share};
 use super::fault::{Place, Report};
 use super::keys::INTERVAL;
 use super::section::Section;
+use super::share::{Budget, Share};
 use crate::budget::table::{Calls, Percent};
 use crate::budget::{Planned, Polling};
 use crate::wechat::api::Api;

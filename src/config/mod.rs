@@ -23,6 +23,7 @@ mod secret_keys;
 mod secrets;
 mod section;
 mod settings;
+mod share;
 mod sources;
 pub mod token;
 mod yaml;
@@ -32,13 +33,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use account::{
-    Account, AccountName, AppId, BaseUrl, Budget, Collect, Endpoint, Kind, Limits, PerKind, Pool, Share,
-};
+pub use account::{Account, AccountName, AppId, BaseUrl, Collect, Endpoint, Kind, Limits, PerKind, Pool};
 pub use fault::Faults;
 pub use load::{BrokenFile, Loaded, load, process_environment};
 pub use platform::{Platform, PlatformName};
 pub(crate) use section::{did_you_mean, nearest};
+pub use share::{Budget, Share};
 pub use token::TokenSource;
 
 use crate::budget::Polling;

@@ -6,7 +6,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::account::{AccountName, AppId, Budget, Collect, Endpoint, Limits};
+use super::account::{AccountName, AppId, Collect, Endpoint, Limits};
+use super::share::Budget;
 use super::token::ReadOnlySource;
 use crate::secret::SecretSource;
 

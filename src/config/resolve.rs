@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::account::{BaseUrl, Budget, Collect, Endpoint, Limits};
+use super::account::{BaseUrl, Collect, Endpoint, Limits};
 use super::budget::{BudgetCheck, BudgetKeys};
 use super::fault::{Place, Report, join};
 use super::keys::{CollectKeys, LimitKeys, PollKeys};
@@ -16,6 +16,7 @@ use super::settings::{
     BASE_URL_RULE, Encryption, HTTP_RULE, PLAIN_HTTP, Settings, cloud_hosting_base_url, default_fallback,
     encryption, is_default,
 };
+use super::share::Budget;
 use super::token::TokenSource;
 use crate::budget::{Polling, TokenCalls};
 use crate::secret::SecretSource;

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use jiff::fmt::friendly::SpanParser;
 
-use super::account::Share;
 use super::fault::{Place, Report, join};
 use super::layers::variable;
+use super::share::Share;
 use super::yaml::{Form, Node, Scalar};
 
 /// One map of the configuration, and where it stands.

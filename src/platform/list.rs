@@ -16,8 +16,8 @@ use crate::wechat::answer::decode;
 use crate::wechat::api::Api;
 use crate::wechat::error::ApiError;
 
-/// Most that a page may hold (page of `api_get_authorizer_list`).
-const PAGE: u64 = 500;
+/// Most authorizers that a page may hold (page of `api_get_authorizer_list`).
+pub(crate) const PAGE: u32 = 500;
 /// Least time between two readings on demand: a fleet whose refresh tokens are all refused must
 /// not read the list once for each account.
 const DEMAND_FLOOR: Duration = Duration::from_secs(300);
@@ -110,7 +110,7 @@ async fn read_pages(caller: &Caller) -> Result<List, ApiError> {
             .await?;
         // Pages may shift while they are read: an authorizer may come twice.
         list.extend(page.listed);
-        offset += PAGE;
+        offset += u64::from(PAGE);
         if offset >= page.total {
             return Ok(list);
         }

@@ -25,5 +25,7 @@ mod turns;
 
 pub use self::answer::Profile;
 pub use self::handle::{AuthorizerGrant, PlatformHandle, PlatformHandles};
+pub(crate) use self::list::PAGE;
 pub use self::profiles::Profiles;
+pub(crate) use self::roster::PROFILE_LIFE;
 pub use self::running::{PlatformParts, RunningPlatforms};

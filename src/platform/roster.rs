@@ -13,7 +13,7 @@ use crate::config::{Account, AccountName, AppId, PlatformName, TokenSource};
 use crate::store::AuthorizerState;
 
 /// A profile is asked for again after this time: nicknames and permissions change rarely.
-const PROFILE_LIFE: Duration = Duration::from_secs(24 * 3_600);
+pub(crate) const PROFILE_LIFE: Duration = Duration::from_secs(24 * 3_600);
 /// Complete rounds without an authorizer after which it goes: the order of the pages is not
 /// documented, so one may slip through while others come and go.
 const MISSES: u32 = 2;
@@ -255,4 +255,4 @@ impl Authorizer {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -28,7 +28,7 @@ pub struct Listing {
     /// Listed accounts that are new or have other settings.
     pub set: Vec<Arc<Account>>,
     /// Accounts that are no longer listed, and discovered ones that have lost their platform or
-    /// are listed now. One that is in `set` too begins anew.
+    /// are listed now. One that is in `set` too begins anew, but comes back to a wait for a failure.
     pub gone: Vec<AccountName>,
     /// The names of [`Account::info_labels`].
     pub info_labels: Arc<[String]>,

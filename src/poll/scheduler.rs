@@ -6,6 +6,7 @@ mod fleet;
 mod leases;
 mod log;
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use super::change::FleetChange;
 use super::schedule::{AccountKey, LANES, Lane, Schedule};
 use super::state::{AccountState, Moment, Next};
 use crate::clock::Clock;
-use crate::config::{Account, AccountName};
+use crate::config::{Account, AccountName, AppId};
 use crate::metrics::own::ExporterMetrics;
 use crate::state::record::{Record, SavedAccount};
 use crate::state::restored::Restored;
@@ -81,24 +82,32 @@ pub struct Scheduler<P> {
     /// Whether no more changes can come.
     is_settled: bool,
     restored: Restored,
-    /// Accounts that went while they waited for a failure: they come back to it.
-    parked: HashMap<AccountName, SavedAccount>,
-    /// Who waits for the visit of one that goes under another name, by the key of that one.
-    renamed: HashMap<AccountKey, AccountKey>,
+    /// Accounts that went while they waited for a failure, with the settings of then.
+    parked: HashMap<AccountName, (Arc<Account>, SavedAccount)>,
     /// Deadlines of polls that may begin.
     schedule: Schedule,
     /// Deadlines of polls that may not begin yet.
     leases: Leases,
     accounts: HashMap<AccountKey, AccountState>,
     running: JoinSet<PollReport>,
-    /// Which account a running poll belongs to, and the lane it came from.
-    visits: HashMap<Id, (AccountKey, Lane)>,
+    visits: HashMap<Id, Running>,
+    /// App ids that are being visited, and who waits to visit them too: under a new name, an account
+    /// must not be polled beside its old one.
+    app_ids: HashMap<AppId, Option<AccountKey>>,
     /// Accounts that are being visited, and whether they went meanwhile.
     visited: HashMap<AccountKey, bool>,
     /// How many visits came from [`Lane::Unreachable`].
     unreachable: usize,
     /// Listed accounts that are unknown until their first poll has ended.
     pending: HashSet<AccountKey>,
+}
+
+/// Whose visit runs.
+#[derive(Debug)]
+struct Running {
+    key: AccountKey,
+    app_id: AppId,
+    lane: Lane,
 }
 
 impl<P, F> Scheduler<P>
@@ -121,11 +130,11 @@ where
             is_settled: false,
             restored,
             parked: HashMap::new(),
-            renamed: HashMap::new(),
             schedule: Schedule::default(),
             accounts: HashMap::with_capacity(accounts.len()),
             running: JoinSet::new(),
             visits: HashMap::new(),
+            app_ids: HashMap::new(),
             visited: HashMap::new(),
             unreachable: 0,
             pending: HashSet::new(),
@@ -216,10 +225,18 @@ where
 
     fn start(&mut self, key: AccountKey, lane: Lane, now: Instant) {
         let Some(state) = self.accounts.get_mut(&key) else { return };
+        let app_id = state.readings.account.app_id.clone();
+        match self.app_ids.entry(app_id.clone()) {
+            Entry::Occupied(mut visited) => {
+                visited.insert(Some(key));
+                return;
+            }
+            Entry::Vacant(free) => _ = free.insert(None),
+        }
         let visit = (self.poll)(state.visit(now));
         let id = self.running.spawn(visit).id();
         self.visited.insert(key.clone(), false);
-        self.visits.insert(id, (key, lane));
+        self.visits.insert(id, Running { key, app_id, lane });
         self.unreachable += usize::from(lane == Lane::Unreachable);
     }
 
@@ -238,8 +255,9 @@ where
             Err(error) => error.id(),
         };
         let now = self.now();
-        let Some((key, lane)) = self.visits.remove(&id) else { return };
+        let Some(Running { key, app_id, lane }) = self.visits.remove(&id) else { return };
         self.unreachable -= usize::from(lane == Lane::Unreachable);
+        let waiting = self.app_ids.remove(&app_id).flatten();
         let is_gone = self.visited.remove(&key) == Some(true);
         if let Some(state) = self.accounts.get_mut(&key) {
             let next = match ended {
@@ -253,6 +271,13 @@ where
         }
         if is_gone {
             self.let_go(&key, now);
+        }
+        if let Some(waiting) = waiting
+            && let Some(state) = self.accounts.get(&waiting)
+            && let Some(due) = state.due()
+            && !self.visited.contains_key(&waiting)
+        {
+            self.place(waiting, state.lane(), due);
         }
     }
 

@@ -1,4 +1,4 @@
-//! The only place that speaks HTTP to the API and the only one that sees a `reqwest::Error`.
+//! The only place that calls the API. Of the HTTP library's errors it sees none that was not stripped.
 //! Paces every request, bounds every answer, and lets no URL, token or secret out in an error.
 
 use std::collections::HashMap;
@@ -28,7 +28,8 @@ pub struct ApiClient {
     /// Replaced as one by a reload.
     transport: RwLock<Arc<Transport>>,
     hosts: Mutex<HashMap<BaseUrl, Host>>,
-    offsets: Offsets,
+    /// Only where somebody asks: reading dates would cost each call something.
+    offsets: Option<Offsets>,
     pacer: Pacer,
     metrics: Arc<ExporterMetrics>,
 }
@@ -59,10 +60,16 @@ impl ApiClient {
         Ok(Self {
             transport: RwLock::new(Arc::new(Transport::new(config, endpoints)?)),
             hosts: Mutex::default(),
-            offsets: Offsets::default(),
+            offsets: None,
             pacer: Pacer::new(config.requests_per_second),
             metrics,
         })
+    }
+
+    /// The same client, which compares this machine's clock with that of each answer.
+    #[must_use]
+    pub(crate) fn comparing_clocks(self) -> Self {
+        Self { offsets: Some(Offsets::default()), ..self }
     }
 
     /// Takes new settings over, for calls that begin from then on. Fails as [`ApiClient::new`], and
@@ -94,9 +101,10 @@ impl ApiClient {
         self.with_host(endpoint, |host| host.poll_failed(Instant::now()));
     }
 
-    /// How far this machine's clock is from that of `base`; none before an answer with a `Date`.
+    /// How far this machine's clock is from that of `base`; none before an answer with a `Date`, or
+    /// without [`ApiClient::comparing_clocks`].
     pub(crate) fn clock_offset(&self, base: &BaseUrl) -> Option<ClockOffset> {
-        self.offsets.of(base)
+        self.offsets.as_ref()?.of(base)
     }
 
     async fn exchange(&self, request: &Request<'_>) -> Result<Map<String, Value>, Failure> {
@@ -121,7 +129,9 @@ impl ApiClient {
     async fn receive(&self, base: &BaseUrl, request: RequestBuilder) -> Result<Vec<u8>, Failure> {
         let sent = Clock::System.now();
         let response = request.send().await.map_err(transport)?;
-        self.offsets.note(base, response.headers(), sent, Clock::System.now());
+        if let Some(offsets) = &self.offsets {
+            offsets.note(base, response.headers(), sent, Clock::System.now());
+        }
         if response.status() != StatusCode::OK {
             return Err(Failure::Status(response.status().as_u16()));
         }

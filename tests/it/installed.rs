@@ -16,7 +16,7 @@ use wechat_material_exporter::simulator::scenario::{Calls, Fault, Latency, Scena
 use wechat_material_exporter::simulator::{Endpoint, Simulator};
 
 use crate::app::Simulated;
-use crate::program::{PATIENCE, Serving, command};
+use crate::program::{PATIENCE, Serving, command, eventually};
 
 pub(crate) struct Installed {
     pub(crate) scenario: Scenario,
@@ -133,23 +133,14 @@ impl Installed {
     /// Waits until the state file tells how the polls of so many accounts have ended.
     pub(crate) async fn are_saved(&self, accounts: usize) {
         let is_polled = |account: &&Value| account["material"]["last"] != "pending";
-        until("the polls are saved", || self.saved().values().filter(is_polled).count() == accounts).await;
+        eventually("the polls are saved", || self.saved().values().filter(is_polled).count() == accounts)
+            .await;
     }
 }
 
 /// Runs `command` to its end.
 pub(crate) async fn ended(command: &mut Command) -> Output {
     tokio::time::timeout(PATIENCE, command.output()).await.expect("the program ends").unwrap()
-}
-
-/// Waits for something outside of the process.
-pub(crate) async fn until(what: &str, is_so: impl Fn() -> bool) {
-    let wait = async {
-        while !is_so() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    assert!(tokio::time::timeout(PATIENCE, wait).await.is_ok(), "never came: {what}");
 }
 
 /// Whether a page says that the last poll of all these accounts succeeded.

@@ -8,7 +8,8 @@ use tokio::net::TcpListener;
 use wechat_material_exporter::simulator::Endpoint;
 use wechat_material_exporter::simulator::scenario::{Calls, Fault, Scenario};
 
-use crate::installed::{Installed, are_up, ended, known, until, up_with_platform};
+use crate::installed::{Installed, are_up, ended, known, up_with_platform};
+use crate::program::eventually;
 use crate::program::{PATIENCE, run, text};
 
 /// Exit code, page and log.
@@ -112,7 +113,7 @@ async fn a_signal_ends_a_round_with_what_there_is() {
     let mut command = installed.command();
     command.arg("--once").env("WECHAT_EXPORTER__API__MAX_IN_FLIGHT", "2");
     let child = command.spawn().unwrap();
-    until("the first polls run", || installed.polls().iter().sum::<u64>() >= 1).await;
+    eventually("the first polls run", || installed.polls().iter().sum::<u64>() >= 1).await;
     let id = child.id().unwrap().to_string();
     assert!(std::process::Command::new("kill").args(["-s", "TERM", &id]).status().unwrap().success());
     let output = tokio::time::timeout(PATIENCE, child.wait_with_output()).await.expect("it ends").unwrap();

@@ -15,8 +15,9 @@ use wechat_material_exporter::store::LastPoll;
 use wechat_material_exporter::wechat::error::Step;
 use wiremock::ResponseTemplate;
 
-use self::running::{Setting, eventually, refused, token};
+use self::running::{Setting, refused, token};
 use self::world::{Api, COMPONENT, COMPONENT_SECRET, GRANT, LIST, TICKET, TOKEN, app_id, error, official};
+use crate::program::eventually;
 
 /// How 61004 comes.
 const NOT_REGISTERED: &str = "access clientip is not registered hint: [x] requestIP: 203.0.113.8";

@@ -22,6 +22,21 @@ pub(crate) fn command(args: &[&str]) -> Command {
     command
 }
 
+/// What comes within [`PATIENCE`].
+pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("waited in vain: {what}"))
+}
+
+/// Waits for something that tells nobody when it comes.
+pub(crate) async fn eventually(what: &str, done: impl Fn() -> bool) {
+    let wait = async {
+        while !done() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    within(what, wait).await;
+}
+
 /// Runs to its end.
 pub(crate) async fn run(args: &[&str]) -> Output {
     tokio::time::timeout(PATIENCE, command(args).output()).await.expect("the program ends").unwrap()

@@ -24,7 +24,7 @@ use wechat_material_exporter::simulator::Endpoint;
 use wechat_material_exporter::simulator::scenario::{Calls, Fault, Latency, Scenario};
 
 use crate::app::Simulated;
-use crate::program::{PATIENCE, Serving, command};
+use crate::program::{Serving, command, eventually};
 
 /// Part of every secret in these tests, those of the simulator's accounts included.
 const SECRETS: [&str; 3] = ["simulated-secret", "simulated-component-secret", "canary"];
@@ -89,13 +89,8 @@ impl Site {
     }
 
     async fn wait_for_polls(&self, n: u32, polls: (u64, u64)) {
-        let wait = async {
-            while self.polls(n) != polls {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        let came = tokio::time::timeout(PATIENCE, wait).await;
-        assert!(came.is_ok(), "account {n} was polled {:?}, not {polls:?}", self.polls(n));
+        let what = format!("{polls:?} calls for account {n}");
+        eventually(&what, || self.polls(n) == polls).await;
     }
 
     fn strike(&self, n: u32, calls: Calls, fault: Fault) {

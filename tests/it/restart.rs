@@ -10,7 +10,8 @@ use std::time::Duration;
 use wechat_material_exporter::simulator::Endpoint;
 use wechat_material_exporter::simulator::scenario::{Calls, Fault, Scenario};
 
-use crate::installed::{Installed, are_up, known, known_of, until};
+use crate::installed::{Installed, are_up, known, known_of};
+use crate::program::eventually;
 
 #[tokio::test]
 async fn a_killed_process_is_followed_by_one_that_shows_the_same_at_once_and_asks_nobody() {
@@ -83,7 +84,7 @@ async fn an_orderly_end_saves_the_last_poll_too() {
     let installed = Installed::new(Scenario::generated(20), "1h").await;
     installed.hold_back(7, Duration::from_secs(1));
     let exporter = installed.serve().await;
-    until("the last poll runs", || installed.calls(7, Endpoint::MaterialCount) == 1).await;
+    eventually("the last poll runs", || installed.calls(7, Endpoint::MaterialCount) == 1).await;
     exporter.stop().await;
     let saved = installed.saved();
     let succeeded = saved.values().filter(|one| one["material"]["last"] == "succeeded").count();

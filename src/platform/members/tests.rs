@@ -3,8 +3,8 @@ use std::time::Duration;
 use super::*;
 use crate::config::platform::{AuthorizerToken, ComponentToken};
 use crate::config::token::{FileSource, ReadOnlySource, Template};
-use crate::config::{BaseUrl, Budget, Collect, Endpoint, Limits};
 use crate::platform::answer::{Listed, Profile};
+use crate::platform::roster::tests::settings;
 use crate::secret::Secret;
 use crate::state::saver::Saver;
 
@@ -14,24 +14,9 @@ fn id() -> AppId {
     AppId::parse("wx00000000000000aa").unwrap()
 }
 
-fn settings() -> Discovery {
-    let base_url = BaseUrl::parse("https://api.weixin.qq.com").unwrap();
-    Discovery {
-        include: [].into(),
-        exclude: [].into(),
-        info_labels: Box::default(),
-        interval: Duration::from_secs(600),
-        hold: Duration::from_secs(259_200),
-        collect: Collect::default(),
-        limits: Limits::default(),
-        budget: Budget::default(),
-        endpoint: Arc::new(Endpoint { base_url, fallback: None, proxy: None }),
-    }
-}
-
 /// Members of the platform `name`, with the one authorizer [`id`].
 fn members(name: &str, claims: &Arc<Claims>) -> Members {
-    let settings = settings();
+    let settings = settings(&[], &[]);
     let file = FileSource { path: Template::new("/run/component"), pointer: None };
     let platform = Platform {
         name: PlatformName::parse(name).unwrap(),

@@ -14,7 +14,8 @@ fn ids(numbers: &[u64]) -> BTreeSet<AppId> {
     numbers.iter().map(|&n| id(n)).collect()
 }
 
-fn settings(include: &[u64], exclude: &[u64]) -> Discovery {
+/// Settings that name these authorizers.
+pub(in crate::platform) fn settings(include: &[u64], exclude: &[u64]) -> Discovery {
     let base_url = BaseUrl::parse("https://api.weixin.qq.com").unwrap();
     Discovery {
         include: ids(include),

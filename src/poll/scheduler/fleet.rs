@@ -134,14 +134,18 @@ where
                 state
             }
             Entry::Vacant(free) => {
-                let parked = self.parked.remove(&account.name).filter(|it| it.app_id == account.app_id);
+                let parked = self.parked.remove(&account.name);
+                let parked = parked.filter(|(before, _)| before.app_id == account.app_id);
                 let saved = self.restored.take_account(&account.name, &account.app_id);
-                // What was kept in memory is as of now: it began nothing that is not in it.
-                let written_at = if parked.is_some() { None } else { self.restored.written_at };
-                free.insert(match parked.or(saved) {
-                    Some(saved) => {
+                free.insert(match (parked, saved) {
+                    (Some((before, parked)), _) => {
+                        let mut state = AccountState::restored(before, parked, None, now);
+                        state.configure(account, now);
+                        state
+                    }
+                    (None, Some(saved)) => {
                         let next = saved.material.next;
-                        let state = AccountState::restored(account, saved, written_at, now);
+                        let state = AccountState::restored(account, saved, self.restored.written_at, now);
                         if state.readings.next_poll < next {
                             // The clock was set back. Kept as it was, the deadline would be far away
                             // as soon as the file is written by this clock.
@@ -149,7 +153,7 @@ where
                         }
                         state
                     }
-                    None => AccountState::new(account, now),
+                    (None, None) => AccountState::new(account, now),
                 })
             }
         };
@@ -157,10 +161,7 @@ where
         let (readings, lane, due) = (state.readings.clone(), state.lane(), state.due());
         let is_of_round = self.rounds == Rounds::Endless || due.is_some_and(|due| due <= now.instant);
         if let Some(due) = due.filter(|_| is_of_round && !is_visited) {
-            match self.visit_under_another_name(&key) {
-                Some(other) => _ = self.renamed.insert(other, key),
-                None => self.place(key, lane, due),
-            }
+            self.place(key, lane, due);
         }
         readings
     }
@@ -180,27 +181,14 @@ where
         }
     }
 
-    /// Forgets an account that is not visited any more. One that waits for a failure is to come back
-    /// to it, whoever takes it out of the configuration for a moment.
+    /// Forgets an account that is not visited any more. One that waits for a failure comes back to it,
+    /// unless with other token settings: a configuration may lose it for a moment.
     pub(super) fn let_go(&mut self, key: &AccountKey, now: Moment) {
         if let Some(state) = self.accounts.remove(key)
             && state.is_parked()
         {
-            self.parked.insert(key.name().clone(), state.saved(now));
+            let before = Arc::clone(&state.readings.account);
+            self.parked.insert(key.name().clone(), (before, state.saved(now)));
         }
-        if let Some(new) = self.renamed.remove(key)
-            && let Some(state) = self.accounts.get(&new)
-        {
-            let (lane, due) = (state.lane(), state.due());
-            self.place(new, lane, due.unwrap_or(now.instant));
-        }
-    }
-
-    /// The visit of the same account under a name that it has lost: two at once could retire each
-    /// other's token.
-    fn visit_under_another_name(&self, key: &AccountKey) -> Option<AccountKey> {
-        let app_id = |key: &AccountKey| self.accounts.get(key).map(|state| &state.readings.account.app_id);
-        let gone = self.visited.iter().filter(|(_, is_gone)| **is_gone).map(|(other, _)| other);
-        gone.filter(|other| *other != key).find(|other| app_id(other) == app_id(key)).cloned()
     }
 }

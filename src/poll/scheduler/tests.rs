@@ -26,7 +26,7 @@ const INTERVAL: Duration = Duration::from_secs(600);
 fn account(name: &str) -> Arc<Account> {
     Arc::new(Account {
         name: AccountName::parse(name).unwrap(),
-        app_id: AppId::parse("wx0123456789abcdef").unwrap(),
+        app_id: AppId::parse(&format!("wx{:016x}", AccountName::parse(name).unwrap().place())).unwrap(),
         display_name: "".into(),
         info_labels: Box::default(),
         interval: INTERVAL,

@@ -81,25 +81,30 @@ async fn connections_that_end_at_any_stage_of_any_call_are_network_failures() {
     drill.end().await;
 }
 
-#[tokio::test]
-async fn half_answers_are_told_from_broken_ones_and_never_read_as_counts() {
-    let whole_by_its_length = struck(&[Fault::Raw(HALF_OF_ITS_LENGTH)]).await;
-    let broken = struck(&[Fault::Raw(CHUNKS_BROKEN)]).await;
-    let whole = whole_by_its_length.len();
-    let peers: Vec<_> = whole_by_its_length.into_iter().chain(broken).collect();
+/// Two groups of peers fail in different classes, neither brings a count, and all recover.
+async fn differ(one: Vec<Peer>, one_class: &str, other: Vec<Peer>, other_class: &str) {
+    let first = one.len();
+    let peers: Vec<_> = one.into_iter().chain(other).collect();
     let accounts = one_each(&peers);
-    let decode: Vec<_> = accounts[..whole].iter().map(|account| account.name.clone()).collect();
+    let of_one: Vec<_> = accounts[..first].iter().map(|account| account.name.clone()).collect();
     let drill = Drill::start(accounts).await;
     drill
         .comes_to(|readings| {
             assert!(readings.last_good.is_none(), "{readings:?}");
-            let class = if decode.contains(&readings.account.name) { "decode" } else { "network" };
-            failure(readings) == Some((class, None))
+            let class = if of_one.contains(&readings.account.name) { one_class } else { other_class };
+            failure(readings).as_ref().is_some_and(|(told, code)| *told == class && code.is_none())
         })
         .await;
     heal(&peers);
     drill.recovers().await;
     drill.end().await;
+}
+
+#[tokio::test]
+async fn half_answers_are_told_from_broken_ones_and_never_read_as_counts() {
+    let whole_by_its_length = struck(&[Fault::Raw(HALF_OF_ITS_LENGTH)]).await;
+    let broken = struck(&[Fault::Raw(CHUNKS_BROKEN)]).await;
+    differ(whole_by_its_length, "decode", broken, "network").await;
 }
 
 #[tokio::test]
@@ -128,21 +133,7 @@ async fn answers_that_are_no_http_or_have_no_end_are_given_up() {
         Fault::Raw("{\"voice_count\":1,\"video_count\":2,\"image_count\":3,\"news_count\":4}"),
         Fault::EndlessHead,
     ];
-    let mut peers = struck(&faults).await;
-    let network = peers.len();
-    peers.extend(struck(&[Fault::EndlessBody]).await);
-    let accounts = one_each(&peers);
-    let endless: Vec<_> = accounts[network..].iter().map(|account| account.name.clone()).collect();
-    let drill = Drill::start(accounts).await;
-    drill
-        .comes_to(|readings| {
-            let class = if endless.contains(&readings.account.name) { "decode" } else { "network" };
-            failure(readings) == Some((class, None))
-        })
-        .await;
-    heal(&peers);
-    drill.recovers().await;
-    drill.end().await;
+    differ(struck(&faults).await, "network", struck(&[Fault::EndlessBody]).await, "decode").await;
 }
 
 #[tokio::test]

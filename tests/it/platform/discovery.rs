@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use wechat_material_exporter::config::AppId;
 use wiremock::ResponseTemplate;
 
-use super::running::{Setting, eventually, id, refused, within};
+use super::running::{Setting, id, refused};
 use super::world::{Api, GRANT, LIST, OTHER_COMPONENT, PROFILE, app_id, error, official};
+use crate::program::{eventually, within};
 
 pub(super) const ONCE: Duration = Duration::from_secs(3_600);
 pub(super) const OFTEN: Duration = Duration::from_millis(50);

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::NOT_REGISTERED;
 use super::discovery::{OFTEN, ONCE};
-use super::running::{Running, Setting, within};
+use super::running::{Running, Setting};
 use super::world::{Api, LIST, PROFILE, app_id, error};
+use crate::program::within;
 
 impl Running {
     /// Makes one round, the fleet's changes being taken meanwhile.

@@ -7,8 +7,9 @@ use wiremock::ResponseTemplate;
 
 use super::NOT_REGISTERED;
 use super::discovery::{OFTEN, ONCE, named};
-use super::running::{Running, Setting, eventually, id, token};
+use super::running::{Running, Setting, id, token};
 use super::world::{Api, GRANT, LIST, OTHER_COMPONENT, PROFILE, TOKEN, app_id, error};
+use crate::program::eventually;
 
 /// So many accounts at work, all told and counted.
 async fn at_work(setting: &Setting, count: u64) -> Running {

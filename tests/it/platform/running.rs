@@ -1,14 +1,12 @@
 //! Platforms that run against a [`World`](super::world::World).
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
 use wechat_material_exporter::clock::Clock;
 use wechat_material_exporter::config::platform::{AuthorizerToken, ComponentToken, Discovery};
 use wechat_material_exporter::config::token::{FileSource, ReadOnlySource, Template};
@@ -28,6 +26,7 @@ use wechat_material_exporter::wechat::error::ApiError;
 
 use super::world::{Api, COMPONENT, COMPONENT_SECRET, TICKET, app_id};
 use crate::harness::{api_config, endpoint};
+use crate::program::{eventually, within};
 
 /// Platforms that run, and the fleet as the scheduler would know it.
 pub(crate) struct Running {
@@ -306,17 +305,4 @@ pub(crate) fn token(n: u64) -> Secret {
 /// Class and errcode of a refusal.
 pub(crate) fn refused(error: &ApiError) -> (&'static str, Option<i64>) {
     (error.class().label(), error.errcode().map(|code| code.0))
-}
-
-pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
-    timeout(Duration::from_secs(30), future).await.unwrap_or_else(|_| panic!("waited in vain: {what}"))
-}
-
-pub(crate) async fn eventually(what: &str, done: impl Fn() -> bool) {
-    let wait = async {
-        while !done() {
-            sleep(Duration::from_millis(5)).await;
-        }
-    };
-    within(what, wait).await;
 }

@@ -104,7 +104,7 @@ async fn a_new_secret_ends_no_wait_that_is_wechats() {
 }
 
 #[tokio::test]
-async fn a_parked_account_can_be_removed_and_begins_anew_when_it_returns() {
+async fn a_parked_account_that_is_removed_begins_anew_when_it_returns_with_another_secret() {
     let site = Site::start(2).await;
     site.configure(&accounts(&[entry_with("a", 0, WRONG, ""), entry("b", 1, "")]));
     let exporter = site.serve().await;

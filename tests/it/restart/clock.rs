@@ -8,7 +8,8 @@ use serde_json::Value;
 use wechat_material_exporter::clock::Clock;
 use wechat_material_exporter::simulator::scenario::Scenario;
 
-use crate::installed::{Installed, until};
+use crate::installed::Installed;
+use crate::program::eventually;
 
 const DAY: i64 = 24 * 3_600 * 1_000;
 
@@ -63,7 +64,7 @@ async fn the_next_poll_comes_when_it_was_due() {
     let exporter = installed.serve().await;
     let shown = next_poll(&exporter.page("/metrics").await);
     assert!((shown - next as f64 / 1000.0).abs() < 0.000_5, "{shown}, not {next}");
-    until("both are polled", || {
+    eventually("both are polled", || {
         let polls = installed.polls();
         assert!(polls == [1; 2] || now() >= next, "polled {} ms early", next - now());
         polls == [2; 2]
@@ -85,7 +86,7 @@ async fn a_file_of_ninety_days_ago_is_like_none() {
     ] {
         assert!(!page.contains(absent), "{absent}: {page}");
     }
-    until("both are polled", || installed.polls() == [2; 2]).await;
+    eventually("both are polled", || installed.polls() == [2; 2]).await;
     exporter.kill().await;
 }
 

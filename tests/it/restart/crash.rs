@@ -6,7 +6,8 @@ use tokio::time::Instant;
 use wechat_material_exporter::simulator::Endpoint;
 use wechat_material_exporter::simulator::scenario::Scenario;
 
-use crate::installed::{Installed, are_up, until};
+use crate::installed::{Installed, are_up};
+use crate::program::eventually;
 
 const STARTS: usize = 20;
 
@@ -23,8 +24,8 @@ async fn twenty_starts_ask_no_account_twice_wherever_they_end() {
         let exporter = installed.serve().await;
         match start % 4 {
             0 => {}
-            1 => until("its token is fetched", || called(Endpoint::StableToken)).await,
-            2 => until("its poll waits for the answer", || called(Endpoint::MaterialCount)).await,
+            1 => eventually("its token is fetched", || called(Endpoint::StableToken)).await,
+            2 => eventually("its poll waits for the answer", || called(Endpoint::MaterialCount)).await,
             _ => drop(exporter.wait_for("/metrics", |page| are_up(page, start..start + 1)).await),
         }
         exporter.kill().await;

@@ -58,10 +58,29 @@ async fn an_account_that_goes_and_comes_back_comes_back_to_its_wait() {
 async fn an_account_under_a_new_name_waits_for_the_poll_under_the_old_one() {
     let fleet = Fleet::start(&["old"], 4, |_| (Answer::Counts, Duration::from_secs(20)));
     fleet.after(5).await;
-    fleet.apply(vec![account("new")], &["old"], &[]).await;
+    let mut renamed = Arc::unwrap_or_clone(account("new"));
+    renamed.app_id = account("old").app_id.clone();
+    fleet.apply(vec![Arc::new(renamed)], &["old"], &[]).await;
     assert_eq!(fleet.after(10).await.len(), 1, "never two polls of one account at once");
     let visits = fleet.after(10).await;
     assert_eq!((visits.len(), visits[1].0.as_str()), (2, "new"));
+    fleet.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_that_takes_the_app_id_of_another_waits_for_its_poll() {
+    let fleet = Fleet::start(&["a"], 4, |_| (Answer::Counts, Duration::from_secs(20)));
+    fleet.after(5).await;
+    let mut swapped = [account("a"), account("b")].map(Arc::unwrap_or_clone);
+    let [a, b] = &mut swapped;
+    std::mem::swap(&mut a.app_id, &mut b.app_id);
+    fleet.apply(swapped.map(Arc::new).into(), &[], &[]).await;
+    assert_eq!(fleet.after(10).await.len(), 1, "b is what is being polled as a");
+    let mut visits: Vec<_> = fleet.after(10).await.into_iter().skip(1).map(|(name, _)| name).collect();
+    visits.sort();
+    assert_eq!(visits, ["a", "b"]);
+    fleet.after(30).await;
+    assert_eq!(["a", "b"].map(|name| fleet.readings(name).polls), [1, 1]);
     fleet.end().await;
 }
 
