@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::faults::child::{configure, listed};
-use crate::faults::drill::assert_undisturbed;
+use crate::faults::drill::{assert_undisturbed, value};
 use crate::faults::peer::{Call, Fault, Peer};
 use crate::program::{Serving, command};
 
@@ -30,11 +30,6 @@ fn set_clock(file: &Path, days: f64) {
 }
 
 /// The value of a family that has the label `account` alone.
-fn value(page: &str, family: &str, account: &str) -> Option<f64> {
-    let series = format!("{family}{{account=\"{account}\"}} ");
-    page.lines().find_map(|line| line.strip_prefix(&series)).map(|value| value.parse().unwrap())
-}
-
 fn last_success(page: &str, account: &str) -> Option<f64> {
     value(page, "wechat_account_last_success_timestamp_seconds", account)
 }

@@ -53,6 +53,12 @@ pub(crate) fn is_well(readings: &Readings) -> bool {
     readings.last_poll == LastPoll::Succeeded
 }
 
+/// The number that a page shows of an account, if it does: whole ones have no decimals.
+pub(crate) fn value(page: &str, family: &str, account: &str) -> Option<f64> {
+    let series = format!("{family}{{account=\"{account}\"}} ");
+    page.lines().find_map(|line| line.strip_prefix(&series)).map(|value| value.parse().unwrap())
+}
+
 /// Class and errcode, where the last poll failed.
 pub(crate) fn failure(readings: &Readings) -> Option<(&'static str, Option<i64>)> {
     match &readings.last_poll {
