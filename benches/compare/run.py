@@ -60,7 +60,7 @@ def main():
     with nginx() as api:
         for row in rows(contender, api, arguments.smoke):
             measured.append(row)
-            print(" | ".join(row.cells()), flush=True)
+            print(f"{time.monotonic() - began:.0f} s", *row.cells(), sep=" | ", flush=True)
     minutes = (time.monotonic() - began) / 60
     if arguments.smoke:
         return

@@ -22,9 +22,12 @@ def scrapes(contender, nginx, accounts, runs, runs_of_slow):
         push = stack.enter_context(pushgateway(pushed))
         python = stack.enter_context(printing_its_url(PYTHON, HERE / "python_exporter.py", accounts))
         taken = {kind: [] for kind in ("ours", "ours_gzip", "file", "file_gzip", "registry", "push", "python")}
+        sent = {}
 
         def scrape(kind, url, gzip=False):
-            taken[kind].append(get(url, gzip).seconds)
+            answer = get(url, gzip)
+            taken[kind].append(answer.seconds)
+            sent[kind] = answer.body_bytes / MIB
 
         for round_ in range(runs):
             ours.change()
@@ -41,10 +44,10 @@ def scrapes(contender, nginx, accounts, runs, runs_of_slow):
                 scrape("python", python.url)
     # What has a target has it at 10,000 accounts.
     has_target = accounts == 10_000
-    work = f"scrape of {accounts:,} accounts ({len(page) / MIB:.3g} MiB)"
 
     def row(kind, mine, name, most=None):
-        return ratio_row(f"{work}{', gzip' if mine == 'ours_gzip' else ''}", taken[mine], name, taken[kind], most)
+        work = f"scrape of {accounts:,} accounts{', gzip' if mine == 'ours_gzip' else ''} ({sent[mine]:.3g} MiB)"
+        return ratio_row(work, taken[mine], f"{name} ({sent[kind]:.3g} MiB)", taken[kind], most)
 
     return [
         row("file", "ours", "nginx, static file", 2.0 if has_target else None),
