@@ -10,7 +10,7 @@ import metrics
 from contenders import HERE, PYTHON, exporter, printing_its_url, simulator
 from http_client import get
 from processes import run
-from table import Row, least_row, most_row, ratio_row
+from table import Row, least_row, most_row, number, ratio_row
 
 IN_FLIGHT = 128
 # What an exporter that went on after a rest needs until it is at full speed again.
@@ -102,13 +102,13 @@ def beside_scrapes(contender, nginx, ours, accounts, seconds):
     return [
         Row(
             "p99 of a poll while scraped without pause",
-            f"{polled(second, third)}, {both:,.0f} polls/s",
-            f"not scraped: {polled(first, second)}, {alone / seconds:,.0f} polls/s",
+            f"{polled(second, third)}, {number(both)} polls/s",
+            f"not scraped: {polled(first, second)}, {number(alone / seconds)} polls/s",
         ),
         Row(
             f"p99 of a scrape of {accounts:,} accounts while polling at full load",
-            f"{p99(together) * 1000:.3g} ms, median {median(together) * 1000:.3g} ms",
-            f"nothing polled: {p99(single) * 1000:.3g} ms, median {median(single) * 1000:.3g} ms",
+            in_short(together),
+            f"nothing polled: {in_short(single)}",
             p99(together) / p99(single),
         ),
     ]
@@ -120,6 +120,10 @@ def scrape_for(url, seconds):
     while time.perf_counter() < end:
         taken.append(get(url).seconds)
     return taken
+
+
+def in_short(seconds):
+    return f"{number(p99(seconds) * 1000)} ms, median {number(median(seconds) * 1000)} ms"
 
 
 def p99(values):
@@ -150,7 +154,7 @@ def steady(nginx, accounts, interval, scrape_every):
     active = accounts // 10
     resting = fleet.state(range(active, accounts))
     config = fleet.config(nginx.plain, accounts, f"{interval}s", rate=2_000, resting=accounts - active)
-    taken, lags = [], []
+    taken, pages = [], []
     with exporter(config, resting) as ours:
         # Second polls come evenly between one and two intervals after the start.
         time.sleep(interval)
@@ -158,12 +162,12 @@ def steady(nginx, accounts, interval, scrape_every):
         while time.perf_counter() < began + interval:
             answer = get(ours.url, gzip=True, keep=True)
             taken.append(answer.seconds)
-            lags.append(answer.body)
+            pages.append(answer.body)
             time.sleep(max(0, began + len(taken) * scrape_every - time.perf_counter()))
         seconds = time.perf_counter() - began
         polls, on_cpu = nginx.requests() - polls, ours.cpu_seconds() - on_cpu
-    pages = [metrics.unzipped(page) for page in lags]
-    lag = max(metrics.value(without_failures(page), "wechat_exporter_scheduler_lag_seconds") for page in pages)
+    pages = [without_failures(metrics.unzipped(page)) for page in pages]
+    lag = max(metrics.value(page, "wechat_exporter_scheduler_lag_seconds") for page in pages)
     work = f"{accounts:,} accounts, {polls / seconds:.0f} polls/s and a gzip scrape each {scrape_every} s"
     return [
         most_row(f"{work}: share of one core", on_cpu / seconds * 100, "%", 4),

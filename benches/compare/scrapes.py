@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from contenders import HERE, PYTHON, printing_its_url, pushgateway
 from http_client import get
 from processes import run
-from table import MIB, ratio_row, Row
+from table import MIB, Row, number, ratio_row
 
 NOT_FOR_PUSHING = re.compile(rb"# (?:HELP|TYPE) (?:wechat_exporter|process)_|(?:wechat_exporter|process)_")
 
@@ -46,8 +46,8 @@ def scrapes(contender, nginx, accounts, runs, runs_of_slow):
     has_target = accounts == 10_000
 
     def row(kind, mine, name, most=None):
-        work = f"scrape of {accounts:,} accounts{', gzip' if mine == 'ours_gzip' else ''} ({sent[mine]:.3g} MiB)"
-        return ratio_row(work, taken[mine], f"{name} ({sent[kind]:.3g} MiB)", taken[kind], most)
+        work = f"scrape of {accounts:,} accounts{', gzip' if mine == 'ours_gzip' else ''} ({number(sent[mine])} MiB)"
+        return ratio_row(work, taken[mine], f"{name} ({number(sent[kind])} MiB)", taken[kind], most)
 
     return [
         row("file", "ours", "nginx, static file", 2.0 if has_target else None),
@@ -87,8 +87,8 @@ def crowd(contender, accounts, scrapes_in_all):
         rows.append(
             Row(
                 f"64 scrapers at once, {accounts:,} accounts{encoding}: peak above idle; failed of {scrapes_in_all}",
-                f"{above / MIB:.1f} MiB; {failed}",
-                f"a page: {page / MIB:.1f} MiB",
+                f"{number(above / MIB)} MiB; {failed}",
+                f"a page: {number(page / MIB)} MiB",
                 above / page,
                 "≤ 3 pages; 0",
                 max(above / page / 3, 1.0 + failed if failed else 0.0),

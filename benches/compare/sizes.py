@@ -6,7 +6,7 @@ import fleet
 from contenders import EXPORTER, exporter
 from http_client import get
 from polls import ready
-from table import MIB, most_row
+from table import MIB, most_row, number
 
 FEW = 10
 
@@ -21,7 +21,7 @@ def memory(nginx, sizes):
         per_account = [(bytes_ - few) / (accounts - FEW) / 1024 for bytes_ in (idle, scraped)]
         work = f"memory per account above that, with {accounts:,} accounts ({idle / MIB:.0f} MiB)"
         row = most_row(work, per_account[0], "KiB", 2)
-        row.beside = f"after two scrapes: {per_account[1]:.3g} KiB"
+        row.beside = f"after two scrapes: {number(per_account[1])} KiB"
         rows.append(row)
     return rows
 

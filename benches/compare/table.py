@@ -24,31 +24,40 @@ class Row:
 
     def cells(self):
         result = "" if self.miss is None else "met" if self.miss <= 1 else f"**missed** ({self.miss:.2f} × the target)"
-        ratio = "" if self.ratio is None else f"{self.ratio:.3g}"
+        ratio = "" if self.ratio is None else share(self.ratio)
         return [self.work, self.ours, self.beside, ratio, self.target, result]
+
+
+def number(value):
+    """Three digits, or all of a larger whole number."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+
+
+def share(ratio):
+    """How often one goes into another, or the other into it."""
+    return number(ratio) if ratio >= 0.5 or ratio == 0 else f"1/{number(1 / ratio)}"
 
 
 def ratio_row(work, ours, name, theirs, most, unit="ms", scale=1000):
     """A row of two lists of measurements of which ours is to be at most `most` × theirs."""
     mine, other = median(ours), median(theirs)
     ratio = mine / other
-    text = None if most is None else f"≤ {most:g} ×" if most >= 0.5 else f"≤ 1/{round(1 / most)}"
     return Row(
         work,
-        f"{mine * scale:.3g} {unit}",
-        f"{name}: {other * scale:.3g} {unit}",
+        f"{number(mine * scale)} {unit}",
+        f"{name}: {number(other * scale)} {unit}",
         ratio,
-        text or "",
+        "" if most is None else f"≤ {share(most)}",
         None if most is None else ratio / most,
     )
 
 
 def least_row(work, value, unit, least):
-    return Row(work, f"{value:,.0f} {unit}", target=f"≥ {least:,} {unit}", miss=least / value)
+    return Row(work, f"{number(value)} {unit}", target=f"≥ {number(least)} {unit}", miss=least / value)
 
 
 def most_row(work, value, unit, most):
-    return Row(work, f"{value:.4g} {unit}", target=f"≤ {most:g} {unit}", miss=value / most)
+    return Row(work, f"{number(value)} {unit}", target=f"≤ {number(most)} {unit}", miss=value / most)
 
 
 def markdown(rows):
