@@ -11,9 +11,11 @@ tools:
 check:
 	.ci/run
 
-# The page writer at 100, 10,000 and 100,000 accounts, beside the prometheus crate.
+# Measures the exporter beside other programs and writes the table of docs/performance.md. Takes ten
+# minutes after the release build; wants a machine that does nothing else.
 bench:
-	cargo bench --locked
+	benches/compare/install.sh
+	python3 benches/compare/run.py
 
 # Writes docs/metrics.md anew from the table of families.
 docs:
