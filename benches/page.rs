@@ -38,6 +38,7 @@ fn fleet(accounts: u64) -> Vec<Arc<Readings>> {
                 hold: Duration::from_secs(86_400),
                 limits: Limits::default(),
                 budget: Budget::default(),
+                shard: None,
                 endpoint: Arc::clone(&endpoint),
                 token: TokenSource::StableToken {
                     app_secret: SecretSource::Inline(Secret::new(format!("{n:032x}"))),

@@ -14,12 +14,13 @@ use super::secrets::Variables;
 use super::section::Section;
 use super::sources::{authorizer_token, component_token};
 use crate::budget::TokenCalls;
+use crate::shard::Shard;
 
 const KEY: &str = "platforms";
 const DEFAULT_REFRESH_INTERVAL: Duration = Duration::from_secs(HOUR);
 
 /// Keys that say which accounts are discovered, or how those are polled.
-const DISCOVERY_KEYS: [&str; 14] = [
+const DISCOVERY_KEYS: [&str; 15] = [
     "include",
     "exclude",
     "labels",
@@ -34,6 +35,7 @@ const DISCOVERY_KEYS: [&str; 14] = [
     "pooled",
     "collect",
     "daily_calls",
+    "shard",
 ];
 
 /// The map `platforms`.
@@ -71,12 +73,20 @@ impl Platforms {
             check_app_id(&keys, name.as_ref(), &section, &mut app_ids);
             let place = Places { of: &|key| section.place(key), report };
             let settings = resolver.resolve(&keys.account, &place, None);
+            if !resolver.shard().is_whole()
+                && matches!(keys.component_token, Some(ComponentToken::VerifyTicket { .. }))
+            {
+                let right = "read the token from the program that keeps it, or run one shard";
+                section.fault("component_token", "a token that each shard would fetch and retire", right);
+            }
             if keys.discovers {
                 // What their tokens cost is called by the platform, and its quota is unknown.
                 resolver.check_budget(&keys.account, &settings, TokenCalls::Read, &place);
             }
             section.finish();
-            platforms.read.extend(name.and_then(|name| keys.into_platform(name, settings)).map(Arc::new));
+            platforms.read.extend(
+                name.and_then(|name| keys.into_platform(name, settings, resolver.shard())).map(Arc::new),
+            );
         }
         platforms.read.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         platforms
@@ -154,7 +164,7 @@ impl PlatformKeys {
     }
 
     /// The platform, or nothing where there is a fault.
-    fn into_platform(self, name: PlatformName, settings: Resolved) -> Option<Platform> {
+    fn into_platform(self, name: PlatformName, settings: Resolved, shard: Shard) -> Option<Platform> {
         let endpoint = settings.endpoint?;
         let discovery = self.discovers.then(|| Discovery {
             include: self.include,
@@ -165,6 +175,8 @@ impl PlatformKeys {
             collect: settings.collect,
             limits: settings.limits,
             budget: settings.budget,
+            pin: settings.shard,
+            shard,
             endpoint: Arc::clone(&endpoint),
         });
         Some(Platform {

@@ -22,6 +22,7 @@ mod program;
 mod prometheus;
 mod reading;
 mod redis;
+mod shards;
 mod sources;
 mod takeover;
 mod wire;

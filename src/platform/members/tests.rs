@@ -6,6 +6,7 @@ use crate::config::token::{FileSource, ReadOnlySource, Template};
 use crate::config::{BaseUrl, Budget, Collect, Endpoint, Limits};
 use crate::platform::answer::{Listed, Profile};
 use crate::secret::Secret;
+use crate::shard::Shard;
 use crate::state::saver::Saver;
 
 const NOW: WallTime = WallTime::from_millis(1_795_435_200_000);
@@ -25,6 +26,8 @@ fn settings() -> Discovery {
         collect: Collect::default(),
         limits: Limits::default(),
         budget: Budget::default(),
+        pin: None,
+        shard: Shard::default(),
         endpoint: Arc::new(Endpoint { base_url, fallback: None, proxy: None }),
     }
 }

@@ -19,6 +19,7 @@ use wechat_material_exporter::platform::{
 };
 use wechat_material_exporter::poll::change::FleetChange;
 use wechat_material_exporter::secret::{Secret, SecretSource};
+use wechat_material_exporter::shard::Shard;
 use wechat_material_exporter::state::record::SavedProfile;
 use wechat_material_exporter::state::saver::Saver;
 use wechat_material_exporter::store::{LastPoll, PlatformReadings, Store};
@@ -111,6 +112,8 @@ impl Setting {
             collect: Collect::default(),
             limits: Limits::default(),
             budget: Budget::default(),
+            pin: None,
+            shard: Shard::default(),
             endpoint: Arc::clone(&self.platform.endpoint),
         });
         self.platform.refresh_interval = refresh_interval;
