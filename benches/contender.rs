@@ -114,7 +114,7 @@ fn serve(router: Router, mut change: impl FnMut()) {
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port");
     let address = listener.local_addr().expect("an address");
     let (limits, stop) = (ConnectionLimits::default(), CancellationToken::new());
-    runtime.spawn(accept::serve(listener, router, limits, stop));
+    runtime.spawn(accept::serve(vec![listener], router, limits, stop));
     say(format_args!("http://{address}{METRICS}"));
     for line in io::stdin().lines() {
         line.expect("a line");

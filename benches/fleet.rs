@@ -33,6 +33,7 @@ pub(crate) fn fleet(accounts: u64, now: WallTime) -> Vec<Readings> {
                 hold: Duration::from_secs(86_400),
                 limits: Limits::default(),
                 budget: Budget::default(),
+                shard: None,
                 endpoint: Arc::clone(&endpoint),
                 token: TokenSource::StableToken {
                     app_secret: SecretSource::Inline(Secret::new(format!("{n:032x}"))),

@@ -92,7 +92,7 @@ impl App {
         let store = Arc::new(Store::default());
         store.publish_all(Vec::new(), &[], Some(config.info_labels.as_slice().into()));
         show_broken(&broken, &store);
-        metrics.configured(config.accounts.len(), broken.iter().map(|file| file.accounts).sum(), CLOCK.now());
+        metrics.configured(&config, broken.iter().map(|file| file.accounts).sum(), CLOCK.now());
         let (saver, restored, saving) = open_state(settings.state_file).await?;
         let outlets = Outlets { store, metrics, ready: Readiness::default(), saver };
         let polling = Polling::new(Arc::new(config), client, outlets, restored);

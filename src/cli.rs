@@ -1,12 +1,15 @@
 //! The command line: every flag once, with its environment variable.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::listen::ListenAddress;
+use crate::shard::{self, Shard};
 use crate::telemetry::{LogFormat, LogLevel};
 use crate::web::telemetry_path::TelemetryPath;
 
@@ -50,10 +53,19 @@ impl Command {
     /// The flags that mean nothing to it.
     fn meaningless(&self) -> &'static [&'static str] {
         match self {
-            Self::Demo | Self::Simulate(_) => &["config_file", "config_check", "once", "state_file"],
-            Self::Doctor(_) => {
-                &["config_check", "once", "state_file", "listen", "telemetry_path", "enable_lifecycle"]
+            Self::Demo | Self::Simulate(_) => {
+                &["config_file", "config_check", "once", "state_file", "shard", "total_shards"]
             }
+            Self::Doctor(_) => &[
+                "config_check",
+                "once",
+                "state_file",
+                "shard",
+                "total_shards",
+                "listen",
+                "telemetry_path",
+                "enable_lifecycle",
+            ],
         }
     }
 }
@@ -112,6 +124,21 @@ pub struct Flags {
     /// File that keeps values, deadlines and parks over a restart; never a secret or token
     #[arg(long = "state.file", value_name = "PATH", global = true, env = "WECHAT_EXPORTER_STATE_FILE")]
     pub state_file: Option<PathBuf>,
+    /// Number of this shard from 0, or `auto`: the number at the end of the host name
+    #[arg(
+        long = "shard",
+        value_name = "I|auto",
+        default_value = "0",
+        global = true,
+        env = "WECHAT_EXPORTER_SHARD"
+    )]
+    pub shard: ShardChoice,
+    /// How many processes share this configuration, each polling its part of the accounts
+    #[arg(long = "total-shards", value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(shard::MOST)), global = true, env = "WECHAT_EXPORTER_TOTAL_SHARDS")]
+    pub total_shards: u32,
+    /// Which part of the fleet these two name.
+    #[arg(skip)]
+    pub own_shard: Shard,
     /// Address to listen on, repeatable: HOST:PORT with IPv6 in brackets, or :PORT for all addresses
     #[arg(long = "web.listen-address", value_name = "ADDR", default_value = DEFAULT_LISTEN, value_delimiter = ',', global = true, env = "WECHAT_EXPORTER_WEB_LISTEN_ADDRESS")]
     pub listen: Vec<ListenAddress>,
@@ -141,6 +168,56 @@ pub struct Flags {
     pub log_format: LogFormat,
 }
 
+/// Which shard a process is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShardChoice {
+    /// This one.
+    Number(u32),
+    /// The one that the host name ends with, as that of a Kubernetes `StatefulSet` does.
+    Auto,
+}
+
+impl FromStr for ShardChoice {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            _ => text.parse().map(Self::Number).map_err(|_| "must be a whole number or `auto`"),
+        }
+    }
+}
+
+impl ShardChoice {
+    /// The shard of `total` that is chosen on the host of this name, or what is wrong.
+    fn of(self, total: u32, host: &str) -> Result<Shard, String> {
+        let ordinal = match self {
+            Self::Number(ordinal) => ordinal,
+            Self::Auto => {
+                let before = host.trim_end_matches(|c: char| c.is_ascii_digit());
+                let digits = host.strip_prefix(before).unwrap_or_default();
+                digits.parse().map_err(|_| {
+                    format!(
+                        "--shard auto: the host name `{host}` does not end with a number: give the number"
+                    )
+                })?
+            }
+        };
+        let shard = NonZeroU32::new(total).and_then(|total| Shard::new(ordinal, total));
+        shard.ok_or_else(|| {
+            format!(
+                "--shard {ordinal}: there are --total-shards {total}, numbered from 0 to {}",
+                total.saturating_sub(1)
+            )
+        })
+    }
+}
+
+/// The name of this machine, or of the container.
+fn host_name() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned()
+}
+
 impl Cli {
     /// Parses the process's arguments and environment. A usage error exits 2, `--help` and
     /// `--version` exit 0, as clap does.
@@ -165,6 +242,10 @@ impl Cli {
             }
         }
         let mut cli = Self::from_arg_matches(&matches)?;
+        let Flags { shard, total_shards, .. } = cli.flags;
+        cli.flags.own_shard = shard
+            .of(total_shards, &host_name())
+            .map_err(|wrong| command.error(ErrorKind::ValueValidation, format!("{wrong}\n")))?;
         let given = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
         let meaningless = cli.command.as_ref().map(Command::meaningless).unwrap_or_default();
         if let Some(id) = meaningless.iter().find(|id| given(id)) {
@@ -242,7 +323,16 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_refused() {
-        for bad in ["--once --config.check", "--shard 0", "--web.config.file x", "--config.fil x", "x"] {
+        for bad in [
+            "--once --config.check",
+            "--shard x",
+            "--shard -1",
+            "--total-shards 0",
+            "--total-shards 2 --shard 2",
+            "--web.config.file x",
+            "--config.fil x",
+            "x",
+        ] {
             assert!(parse(bad, &[]).is_err(), "{bad}");
         }
         for bad in [
@@ -262,11 +352,25 @@ mod tests {
         }
         assert!(parse("demo --config.file x", &[]).unwrap_err().contains("--config.file"));
         assert!(parse("demo --once", &[]).unwrap_err().contains("--once"));
-        assert!(parse("", &["WECHAT_EXPORTER_SHARD"]).unwrap_err().contains("WECHAT_EXPORTER_SHARD"));
+        assert!(parse("", &["WECHAT_EXPORTER_SHARDS"]).unwrap_err().contains("WECHAT_EXPORTER_SHARDS"));
         assert!(parse("doctor --config.file x --json a b", &[]).is_ok());
         for bad in ["--config.check", "--once", "--web.listen-address :1", "--web.telemetry-path /x"] {
             let error = parse(&format!("doctor {bad}"), &[]).unwrap_err();
             assert!(error.contains(bad.split(' ').next().unwrap()), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_shard_is_a_number_below_the_total_or_the_end_of_the_host_name() {
+        let shard = parse("--shard 2 --total-shards 3", &[]).unwrap().flags.own_shard;
+        assert_eq!((shard.ordinal(), shard.total()), (2, 3));
+        assert!(parse("", &[]).unwrap().flags.own_shard.is_whole());
+        let auto = |host| ShardChoice::Auto.of(12, host).map(Shard::ordinal);
+        assert_eq!(auto("exporter-0"), Ok(0));
+        assert_eq!(auto("exporter-11"), Ok(11));
+        assert!(auto("exporter-12").unwrap_err().contains("numbered from 0 to 11"));
+        for host in ["exporter", "", "exporter-99999999999"] {
+            assert!(auto(host).unwrap_err().contains("give the number"), "{host}");
         }
     }
 

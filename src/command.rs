@@ -1,6 +1,7 @@
 //! What each command does, from its flags to its end.
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -49,7 +50,7 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
             listen: flags.listen.clone(),
             telemetry_path: flags.telemetry_path.clone(),
             enable_lifecycle: flags.enable_lifecycle,
-            state_file: flags.state_file.clone(),
+            state_file: state_file(flags),
         };
         let app = App::bind(loaded, Some(source), settings).await?;
         let reloads = app.reloads();
@@ -78,7 +79,7 @@ async fn once(flags: &Flags) -> anyhow::Result<bool> {
         let Some(loaded) = stop.run_until_cancelled(source.load(None)).await else { return Ok(()) };
         let loaded = loaded??;
         let is_whole = loaded.broken.is_empty();
-        let settings = Settings { state_file: flags.state_file.clone(), ..Settings::default() };
+        let settings = Settings { state_file: state_file(flags), ..Settings::default() };
         let ended = App::bind(loaded, None, settings).await?.run_once(stop.clone()).await?;
         round = Some((ended, is_whole));
         Ok(())
@@ -94,12 +95,21 @@ async fn once(flags: &Flags) -> anyhow::Result<bool> {
     Ok(is_whole && failed == 0 && failed_platforms == 0)
 }
 
+/// Each shard has a file of its own.
+fn state_file(flags: &Flags) -> Option<PathBuf> {
+    let path = flags.state_file.as_ref()?;
+    // A path that is not UTF-8 holds no placeholder that anybody could have written on purpose.
+    let Some(text) = path.to_str() else { return Some(path.clone()) };
+    Some(text.replace("{shard}", &flags.own_shard.ordinal().to_string()).into())
+}
+
 fn source(flags: &Flags) -> Source {
-    Source { path: flags.config_file.clone(), variables: process_environment() }
+    Source { path: flags.config_file.clone(), variables: process_environment(), shard: flags.own_shard }
 }
 
 fn check(flags: &Flags) -> anyhow::Result<()> {
-    let Loaded { config, warnings, broken } = load(&flags.config_file, &process_environment(), None)?;
+    let Loaded { config, warnings, broken } =
+        load(&flags.config_file, &process_environment(), flags.own_shard, None)?;
     if !broken.is_empty() {
         let faults: Vec<_> = broken.iter().map(|file| file.faults.to_string()).collect();
         anyhow::bail!(faults.join("\n"));

@@ -32,6 +32,7 @@ use crate::config::platform::AuthorizerToken;
 use crate::config::{Account, Config, Loaded, Platform, load, process_environment};
 use crate::metrics::own::ExporterMetrics;
 use crate::platform::{PlatformParts, Profiles, RunningPlatforms};
+use crate::shard::Shard;
 use crate::shutdown::Signals;
 use crate::state::saver::Saver;
 use crate::store::Store;
@@ -50,7 +51,7 @@ pub async fn run(doctor: &Doctor, flags: &Flags) -> anyhow::Result<ExitCode> {
     let signals = Signals::listen()?;
     let format = if doctor.json { Format::Json } else { Format::Text };
     let begin = || Report::new(io::stdout(), format, language(|name| std::env::var(name).ok()));
-    let loaded = match load(&flags.config_file, &process_environment(), None) {
+    let loaded = match load(&flags.config_file, &process_environment(), Shard::default(), None) {
         Ok(loaded) => loaded,
         Err(faults) => {
             let mut report = begin()?;

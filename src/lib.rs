@@ -21,6 +21,7 @@ pub mod platform;
 pub mod poll;
 pub mod reload;
 pub mod secret;
+pub mod shard;
 pub mod shutdown;
 pub mod simulator;
 pub mod state;

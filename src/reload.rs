@@ -16,6 +16,7 @@ use crate::config::{Account, BrokenFile, Config, Faults, Loaded, load};
 use crate::metrics::own::ExporterMetrics;
 use crate::platform::RunningPlatforms;
 use crate::poll::change::{FleetChange, Listing};
+use crate::shard::Shard;
 use crate::store::Store;
 use crate::wechat::client::ApiClient;
 
@@ -29,14 +30,16 @@ pub struct Source {
     pub path: PathBuf,
     /// The environment, which does not change while a process runs.
     pub variables: Vec<(String, String)>,
+    /// Which part of the fleet is polled.
+    pub shard: Shard,
 }
 
 impl Source {
     /// Reads the configuration, beside the runtime: it may take seconds. `running` is as in
     /// [`load`].
     pub async fn load(&self, running: Option<Arc<Config>>) -> anyhow::Result<Result<Loaded, Faults>> {
-        let Self { path, variables } = self.clone();
-        let read = move || load(&path, &variables, running.as_deref());
+        let Self { path, variables, shard } = self.clone();
+        let read = move || load(&path, &variables, shard, running.as_deref());
         Ok(tokio::task::spawn_blocking(read).await?)
     }
 }
@@ -150,11 +153,15 @@ impl InForce {
         for warning in warnings {
             tracing::warn!("{warning}");
         }
-        let changes = diff(&self.config.accounts, &mut config.accounts);
+        // Both share what has not changed; then only what this process polls counts.
+        diff(&self.config.accounts, &mut config.accounts);
+        let before: Vec<_> = self.config.owned().map(Arc::clone).collect();
+        let mut owned: Vec<_> = config.owned().map(Arc::clone).collect();
+        let changes = diff(&before, &mut owned);
         self.apply(config, &changes).await;
         let faults = show_broken(&broken, &self.store);
         let broken = broken.iter().map(|file| file.accounts).sum();
-        self.metrics.configured(self.config.accounts.len(), broken, self.clock.now());
+        self.metrics.configured(&self.config, broken, self.clock.now());
         tracing::info!(
             added = changes.added.len(),
             changed = changes.changed.len(),
@@ -189,7 +196,7 @@ impl InForce {
         };
         let (applied, is_applied) = oneshot::channel();
         let listing = Listing {
-            set: config.accounts.iter().filter(is_new).map(Arc::clone).collect(),
+            set: config.owned().filter(is_new).map(Arc::clone).collect(),
             gone,
             info_labels: config.info_labels.as_slice().into(),
             max_in_flight: config.api.max_in_flight,

@@ -76,7 +76,7 @@ impl Polling {
             let upstream = Arc::clone(&upstream);
             async move { poll_account(&upstream, visit).await }
         };
-        let accounts = config.accounts.clone();
+        let accounts = config.owned().map(Arc::clone).collect();
         let max_in_flight = config.api.max_in_flight;
         let beginning = Beginning { accounts, restored, changes, max_in_flight, rounds };
         let scheduler = Box::pin(Scheduler::new(beginning, CLOCK, outlets, poll).run(stop));

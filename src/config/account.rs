@@ -12,6 +12,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::config::share::Budget;
 use crate::config::token::TokenSource;
 use crate::secret::SecretSource;
+use crate::shard::Shard;
 
 /// The name an operator gave an account; the `account` label. `[a-z0-9_-]{1,64}`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,6 +57,11 @@ impl fmt::Display for AccountName {
 pub struct AppId(Arc<str>);
 
 impl AppId {
+    /// The place on the ring of a discovered account, which is named by its app id.
+    pub fn place(&self) -> u64 {
+        xxh3_64(self.0.as_bytes())
+    }
+
     /// What is allowed, for error messages.
     pub const RULE: &str = "`wx` and 8 to 30 lower-case letters or digits";
 
@@ -273,6 +279,8 @@ pub struct Account {
     pub limits: Limits,
     /// The quota that polls share with the account's own systems.
     pub budget: Budget,
+    /// The shard that polls it, where that is not left to its name.
+    pub shard: Option<u32>,
     /// Where calls go.
     pub endpoint: Arc<Endpoint>,
     /// Where the token comes from.
@@ -292,6 +300,11 @@ impl Account {
         };
         let info_labels = after.iter().map(|label| value(label).unwrap_or_default()).collect();
         Arc::new(Self { info_labels, ..Self::clone(self) })
+    }
+
+    /// Whether `shard` polls it.
+    pub fn is_of(&self, shard: Shard) -> bool {
+        shard.owns(self.name.place(), self.shard)
     }
 }
 

@@ -167,6 +167,7 @@ impl RawAccount {
             hold: settings.hold,
             limits: settings.limits,
             budget: settings.budget,
+            shard: settings.shard,
             endpoint: settings.endpoint?,
             token: self.token?,
         })

@@ -10,6 +10,7 @@ use super::layers::variable;
 use super::yaml::{self, Node};
 use super::{AccountName, AppId, Config, Loaded, load};
 use crate::fuzzing::CANARY;
+use crate::shard::Shard;
 
 /// The keys whose texts are secret.
 const SECRET_KEYS: [&str; 6] =
@@ -37,11 +38,11 @@ pub fn configuration(directory: &Path, bytes: &[u8]) {
     variables.push((account_files, accounts_path.display().to_string()));
     let input = Input::new([main, accounts], &variables);
     variables.push(("SECRET".to_owned(), CANARY.to_owned()));
-    match load(&path, &variables, None) {
+    match load(&path, &variables, Shard::default(), None) {
         Ok(loaded) => {
             input.check_loaded(&loaded, directory);
             check_config(&loaded.config);
-            let again = load(&path, &variables, Some(&loaded.config));
+            let again = load(&path, &variables, Shard::default(), Some(&loaded.config));
             assert_eq!(again.as_ref(), Ok(&loaded), "loading again changes something");
         }
         Err(faults) => {

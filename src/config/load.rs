@@ -16,6 +16,7 @@ use super::section::Section;
 use super::settings::Settings;
 use super::yaml::{Node, STREAMED_KEY};
 use super::{ApiConfig, Config, file, planned};
+use crate::shard::Shard;
 
 /// A configuration that may be used, and what is doubtful about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,10 +52,16 @@ pub struct BrokenFile {
 /// environment, as [`process_environment`] gives it. Paths in it are relative to the working
 /// directory. Secret files and variables are read once, to see that they can be. `running` is the
 /// configuration in force, if there is one: its accounts go before others of their name or app id,
-/// and go on as they are when their file is broken.
-pub fn load(path: &Path, variables: &[(String, String)], running: Option<&Config>) -> Result<Loaded, Faults> {
+/// and go on as they are when their file is broken. All accounts are read and checked; `shard` says
+/// which of them are to be polled.
+pub fn load(
+    path: &Path,
+    variables: &[(String, String)],
+    shard: Shard,
+    running: Option<&Config>,
+) -> Result<Loaded, Faults> {
     let report = Report::new(path);
-    let (config, files) = read(path, variables, running, &report);
+    let (config, files) = read(path, variables, shard, running, &report);
     let mut broken = Vec::new();
     let mut more_warnings = Warnings::default();
     for ReadFile { path, report, count, .. } in files {
@@ -84,6 +91,7 @@ pub fn process_environment() -> Vec<(String, String)> {
 fn read(
     path: &Path,
     variables: &[(String, String)],
+    shard: Shard,
     running: Option<&Config>,
     report: &Report,
 ) -> (Option<Config>, Vec<ReadFile>) {
@@ -97,7 +105,7 @@ fn read(
     let entries = root.take(STREAMED_KEY);
     let mut found = Found::read(&mut root);
     let settings = Settings::read(&mut root, &secrets, report);
-    let mut resolver = Resolver::new(&settings);
+    let mut resolver = Resolver::new(&settings, shard);
     let platforms = Platforms::read(&mut root, &secrets, &mut resolver, report);
     root.finish();
     let count = accounts.count();
@@ -125,9 +133,9 @@ fn read(
     accounts.sort_unstable_by(|a, b| a.name.cmp(&b.name));
     accounts.shrink_to_fit();
     let platforms = platforms.into_inner();
-    let api = api_config(&settings, planned(&accounts, &platforms), report);
-    let config =
-        api.map(|api| Config { api, info_labels: settings.info_labels, accounts, platforms, account_files });
+    let api = api_config(&settings, planned(&accounts, shard, &platforms), report);
+    let info_labels = settings.info_labels;
+    let config = api.map(|api| Config { api, info_labels, accounts, platforms, shard, account_files });
     (config, files.into_iter().map(|settled| settled.file).collect())
 }
 

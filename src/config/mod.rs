@@ -28,20 +28,25 @@ mod sources;
 pub mod token;
 mod yaml;
 
+use std::fmt::{self, Write as _};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use xxhash_rust::xxh3::Xxh3;
+
 pub use account::{Account, AccountName, AppId, BaseUrl, Collect, Endpoint, Kind, Limits, PerKind, Pool};
 pub use fault::Faults;
 pub use load::{BrokenFile, Loaded, load, process_environment};
+use platform::Discovery;
 pub use platform::{Platform, PlatformName};
 pub(crate) use section::{did_you_mean, nearest};
 pub use share::{Budget, Share};
 pub use token::TokenSource;
 
 use crate::budget::Polling;
+use crate::shard::Shard;
 
 /// Everything the exporter was told, checked. Accounts are in name order; names and app ids are unique.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +59,8 @@ pub struct Config {
     pub accounts: Vec<Arc<Account>>,
     /// Third-party platforms, in name order.
     pub platforms: Vec<Arc<Platform>>,
+    /// Which of the accounts this process polls.
+    pub shard: Shard,
     /// Where those of the accounts come from that do not stand in the main file, in name order.
     pub account_files: Vec<AccountFile>,
 }
@@ -81,7 +88,30 @@ impl Config {
     /// Requests a second that the accounts' plans come to in the long run. What platforms discover,
     /// and their own calls, are not in it: nobody knows their number before.
     pub fn planned_requests_per_second(&self) -> f64 {
-        planned(&self.accounts, &self.platforms)
+        planned(&self.accounts, self.shard, &self.platforms)
+    }
+
+    /// The accounts that this process polls, in name order.
+    pub fn owned(&self) -> impl Iterator<Item = &Arc<Account>> {
+        self.accounts.iter().filter(|account| account.is_of(self.shard))
+    }
+
+    /// A hash of the configuration without its secrets, the same for all shards that share it and
+    /// for all processes of this version; at most 2⁵³, so that a metric holds it exactly.
+    pub fn hash(&self) -> u64 {
+        let Self { api, info_labels, accounts, platforms, account_files: _, shard: _ } = self;
+        // The rates follow from the accounts that are owned.
+        let ApiConfig { timeout, connect_timeout, requests_per_second: _, max_in_flight: _, ca_file } = api;
+        let mut hash = HashWriter(Xxh3::new());
+        let written = write!(hash, "{timeout:?}{connect_timeout:?}{ca_file:?}{info_labels:?}{accounts:?}");
+        debug_assert!(written.is_ok(), "a hash takes any text");
+        for platform in platforms {
+            let discovery = platform.discovery.clone().map(|it| Discovery { shard: Shard::default(), ..it });
+            let platform = Platform { discovery, ..Platform::clone(platform) };
+            let written = write!(hash, "{platform:?}");
+            debug_assert!(written.is_ok(), "a hash takes any text");
+        }
+        hash.0.digest() >> 11
     }
 }
 
@@ -100,8 +130,19 @@ pub struct ApiConfig {
     pub ca_file: Option<PathBuf>,
 }
 
+/// Hashes text as it is written.
+struct HashWriter(Xxh3);
+
+impl fmt::Write for HashWriter {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.update(text.as_bytes());
+        Ok(())
+    }
+}
+
 /// See [`Config::planned_requests_per_second`].
-fn planned(accounts: &[Arc<Account>], platforms: &[Arc<Platform>]) -> f64 {
-    let plans = accounts.iter().flat_map(|account| Polling::of_account(account, platforms).plan());
+fn planned(accounts: &[Arc<Account>], shard: Shard, platforms: &[Arc<Platform>]) -> f64 {
+    let owned = accounts.iter().filter(|account| account.is_of(shard));
+    let plans = owned.flat_map(|account| Polling::of_account(account, platforms).plan());
     plans.map(|planned| planned.per_second()).sum()
 }

@@ -10,6 +10,7 @@ use super::account::{AccountName, AppId, Collect, Endpoint, Limits};
 use super::share::Budget;
 use super::token::ReadOnlySource;
 use crate::secret::SecretSource;
+use crate::shard::Shard;
 
 /// The name an operator gave a platform; the `platform` label. Same alphabet as account names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -101,6 +102,10 @@ pub struct Discovery {
     pub limits: Limits,
     /// See [`super::Account::budget`].
     pub budget: Budget,
+    /// See [`super::Account::shard`].
+    pub pin: Option<u32>,
+    /// Which part of the authorizers is this process's.
+    pub shard: Shard,
     /// Where their calls go.
     pub endpoint: Arc<Endpoint>,
 }

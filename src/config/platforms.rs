@@ -15,6 +15,7 @@ use super::section::{Section, Span};
 use super::sources::{authorizer_token, component_token};
 use super::yaml::Node;
 use crate::budget::TokenCalls;
+use crate::shard::Shard;
 
 const KEY: &str = "platforms";
 const DEFAULT_REFRESH_INTERVAL: Duration = Duration::from_secs(HOUR);
@@ -23,7 +24,7 @@ const REFRESH_INTERVAL: Span =
     Span { least: Duration::from_secs(60), most: Duration::from_secs(24 * HOUR), text: "`1m` to `24h`" };
 
 /// Keys that say which accounts are discovered, or how those are polled.
-const DISCOVERY_KEYS: [&str; 14] = [
+const DISCOVERY_KEYS: [&str; 15] = [
     "include",
     "exclude",
     "labels",
@@ -38,6 +39,7 @@ const DISCOVERY_KEYS: [&str; 14] = [
     "pooled",
     "collect",
     "daily_calls",
+    "shard",
 ];
 
 /// The map `platforms`.
@@ -81,12 +83,20 @@ impl Platforms {
             check_app_id(&keys, name.as_ref(), &section, &mut app_ids);
             let place = Places { of: &|key| section.place(key), report };
             let settings = resolver.resolve(&keys.account, &place, None);
+            if !resolver.shard().is_whole()
+                && matches!(keys.component_token, Some(ComponentToken::VerifyTicket { .. }))
+            {
+                let right = "read the token from the program that keeps it, or run one shard";
+                section.fault("component_token", "a token that each shard would fetch and retire", right);
+            }
             if keys.discovers {
                 // What their tokens cost is called by the platform, and its quota is unknown.
                 resolver.check_budget(&keys.account, &settings, TokenCalls::Read, &place);
             }
             section.finish();
-            platforms.read.extend(name.and_then(|name| keys.into_platform(name, settings)).map(Arc::new));
+            platforms.read.extend(
+                name.and_then(|name| keys.into_platform(name, settings, resolver.shard())).map(Arc::new),
+            );
         }
         platforms.read.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         platforms
@@ -171,7 +181,7 @@ impl PlatformKeys {
     }
 
     /// The platform, or nothing where there is a fault.
-    fn into_platform(self, name: PlatformName, settings: Resolved) -> Option<Platform> {
+    fn into_platform(self, name: PlatformName, settings: Resolved, shard: Shard) -> Option<Platform> {
         let endpoint = settings.endpoint?;
         let discovery = self.discovers.then(|| Discovery {
             include: self.include,
@@ -182,6 +192,8 @@ impl PlatformKeys {
             collect: settings.collect,
             limits: settings.limits,
             budget: settings.budget,
+            pin: settings.shard,
+            shard,
             endpoint: Arc::clone(&endpoint),
         });
         Some(Platform {

@@ -20,6 +20,10 @@ use super::share::Budget;
 use super::token::TokenSource;
 use crate::budget::{Polling, TokenCalls};
 use crate::secret::SecretSource;
+use crate::shard::{self, Shard};
+
+/// The highest number of a shard.
+const MOST_SHARD: u64 = shard::MOST as u64 - 1;
 
 /// The settings that an account or platform sets itself.
 #[derive(Debug)]
@@ -29,6 +33,7 @@ pub(super) struct AccountKeys {
     limits: LimitKeys,
     collect: CollectKeys,
     budget: BudgetKeys,
+    shard: Option<u32>,
     /// The URL, if it sets a good one.
     base_url: Option<Box<BaseUrl>>,
     proxy: Option<SecretSource>,
@@ -47,6 +52,7 @@ impl AccountKeys {
             limits: LimitKeys::read(section),
             collect: CollectKeys::read(section),
             budget: BudgetKeys::read(section),
+            shard: section.whole_from("shard", 0..=MOST_SHARD).and_then(|n| u32::try_from(n).ok()),
             base_url: section.text("base_url", "a base URL", BASE_URL_RULE, BaseUrl::parse).map(Box::new),
             proxy: PROXY.read(section, variables),
         }
@@ -62,6 +68,7 @@ pub(super) struct Resolved {
     pub(super) hold: Duration,
     pub(super) limits: Limits,
     pub(super) budget: Budget,
+    pub(super) shard: Option<u32>,
     /// Nothing only where there is a fault.
     pub(super) endpoint: Option<Arc<Endpoint>>,
 }
@@ -77,6 +84,7 @@ pub(super) struct Places<'a> {
 #[derive(Debug)]
 pub(super) struct Resolver<'s> {
     settings: &'s Settings,
+    shard: Shard,
     budget_check: BudgetCheck<'s>,
     endpoints: HashMap<(BaseUrl, SecretPlace), Vec<Arc<Endpoint>>>,
 }
@@ -85,9 +93,9 @@ pub(super) struct Resolver<'s> {
 type SecretPlace = Option<(u8, String)>;
 
 impl<'s> Resolver<'s> {
-    pub(super) fn new(settings: &'s Settings) -> Self {
+    pub(super) fn new(settings: &'s Settings, shard: Shard) -> Self {
         let budget_check = BudgetCheck::new(&settings.budget);
-        Self { settings, budget_check, endpoints: HashMap::new() }
+        Self { settings, shard, budget_check, endpoints: HashMap::new() }
     }
 
     /// The settings by `keys`, which stand in `place`, for calls with `token`.
@@ -109,6 +117,7 @@ impl<'s> Resolver<'s> {
             hold: poll.hold,
             limits,
             budget: keys.budget.over(self.settings.budget.budget),
+            shard: self.pin(keys, place),
             endpoint: self.endpoint(keys, place, token),
         }
     }
@@ -126,9 +135,23 @@ impl<'s> Resolver<'s> {
         self.budget_check.check(polling, keys.poll.own(keys.budget), place.of, place.report);
     }
 
+    /// Which part of the fleet is to be polled.
+    pub(super) fn shard(&self) -> Shard {
+        self.shard
+    }
+
     /// Reports what is wrong with settings that many accounts share.
     pub(super) fn finish(self, report: &Report) {
         self.budget_check.finish(report);
+    }
+
+    fn pin(&self, keys: &AccountKeys, place: &Places<'_>) -> Option<u32> {
+        let total = self.shard.total();
+        if !self.shard.is_whole() && keys.shard.is_some_and(|pin| pin >= total) {
+            let right = format!("name one from 0 to {}, or start more with `--total-shards`", total - 1);
+            place.report.fault(&(place.of)("shard"), "a shard that there is none of", right);
+        }
+        keys.shard
     }
 
     fn info_labels(&self, keys: &AccountKeys, place: &Places<'_>) -> Box<[Box<str>]> {

@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::fmt::Display;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use jiff::fmt::friendly::SpanParser;
@@ -167,11 +168,16 @@ impl<'r> Section<'r> {
 
     /// A whole number from 1 to `most`.
     pub(super) fn whole(&mut self, key: &'static str, most: u64) -> Option<u64> {
-        let rule = format!("write a whole number from 1 to {most}, without quotes");
+        self.whole_from(key, 1..=most)
+    }
+
+    /// A whole number within `range`.
+    pub(super) fn whole_from(&mut self, key: &'static str, range: RangeInclusive<u64>) -> Option<u64> {
+        let rule = format!("write a whole number from {} to {}, without quotes", range.start(), range.end());
         let scalar = self.scalar(key, "a whole number", &rule)?;
         let parsed = scalar.text.parse().ok().filter(|_| scalar.form != Form::Text);
         let wrong = match parsed {
-            Some(number) if (1..=most).contains(&number) => return parsed,
+            Some(number) if range.contains(&number) => return parsed,
             Some(_) => "a number out of range",
             None => "not a whole number",
         };

@@ -19,6 +19,7 @@ use crate::config::{
 };
 use crate::demo::INTERVAL;
 use crate::secret::{Secret, SecretSource};
+use crate::shard::Shard;
 use crate::simulator::Simulator;
 use crate::simulator::scenario::{Scenario, SimulatedAccount, SimulatedPlatform};
 
@@ -85,7 +86,14 @@ pub(super) fn config(scenario: &Scenario, api: SocketAddr, files: &KeptFiles) ->
         max_in_flight: 20,
         ca_file: None,
     };
-    Ok(Config { api, info_labels: Vec::new(), accounts, platforms, account_files: Vec::new() })
+    Ok(Config {
+        api,
+        info_labels: Vec::new(),
+        accounts,
+        platforms,
+        account_files: Vec::new(),
+        shard: Shard::default(),
+    })
 }
 
 fn account(simulated: &SimulatedAccount, endpoint: &Arc<Endpoint>, files: &KeptFiles) -> Option<Account> {
@@ -104,6 +112,7 @@ fn account(simulated: &SimulatedAccount, endpoint: &Arc<Endpoint>, files: &KeptF
         hold: HOLD,
         limits: Limits::default(),
         budget: Budget::default(),
+        shard: None,
         endpoint: Arc::clone(endpoint),
         token,
     })
@@ -120,6 +129,8 @@ fn platform(simulated: &SimulatedPlatform, endpoint: &Arc<Endpoint>, files: &Kep
         collect: Collect::default(),
         limits: Limits::default(),
         budget: Budget::default(),
+        pin: None,
+        shard: Shard::default(),
         endpoint: Arc::clone(endpoint),
     };
     Some(Platform {

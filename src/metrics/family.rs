@@ -94,7 +94,7 @@ pub const ACCOUNT_FAMILIES: [Family; 24] = [
 
 /// The families about the exporter itself, in the order of the page, which is that of the names.
 /// The texts of `process_*` are the `prometheus` crate's; a test holds them equal.
-pub const EXPORTER_FAMILIES: [Family; 20] = [
+pub const EXPORTER_FAMILIES: [Family; 23] = [
     process_counter("process_cpu_seconds_total", "Total user and system CPU time spent in seconds."),
     process_gauge("process_max_fds", "Maximum number of open file descriptors."),
     process_gauge("process_open_fds", "Number of open file descriptors."),
@@ -108,6 +108,7 @@ pub const EXPORTER_FAMILIES: [Family; 20] = [
     exporter::API_REQUEST_DURATION,
     exporter::API_REQUESTS,
     exporter::BUILD_INFO,
+    exporter::CONFIG_HASH,
     exporter::CONFIG_LAST_RELOAD_SUCCESS,
     exporter::CONFIG_LAST_RELOAD_SUCCESSFUL,
     exporter::EXPORTER_POLL_DURATION,
@@ -115,6 +116,8 @@ pub const EXPORTER_FAMILIES: [Family; 20] = [
     exporter::POLLS_IN_FLIGHT,
     exporter::SCHEDULER_LAG,
     exporter::SCRAPES,
+    exporter::SHARD_ORDINAL,
+    exporter::SHARDS,
 ];
 
 const fn process_gauge(name: &'static str, help: &'static str) -> Family {

@@ -33,6 +33,7 @@ pub(crate) fn account(name: &str) -> Account {
         hold: HOLD,
         limits: Limits::default(),
         budget: Budget::default(),
+        shard: None,
         endpoint: Arc::new(Endpoint { base_url, fallback: None, proxy: None }),
         token: TokenSource::StableToken { app_secret: SecretSource::Inline(Secret::new("s".to_owned())) },
     }

@@ -10,6 +10,7 @@ use prometheus::{
 
 use super::family::{Family, exporter};
 use crate::clock::WallTime;
+use crate::config::Config;
 use crate::wechat::api::Api;
 use crate::wechat::class::{CLASSES, ErrorClass};
 
@@ -24,6 +25,9 @@ pub struct ExporterMetrics {
     accounts_broken: IntGauge,
     accounts_configured: IntGauge,
     accounts_owned: IntGauge,
+    config_hash: IntGauge,
+    shard_ordinal: IntGauge,
+    shards: IntGauge,
     last_reload_successful: IntGauge,
     last_reload_success: Gauge,
     polls_in_flight: IntGauge,
@@ -56,6 +60,9 @@ impl ExporterMetrics {
             accounts_broken: IntGauge::with_opts(opts(&exporter::ACCOUNTS_BROKEN))?,
             accounts_configured: IntGauge::with_opts(opts(&exporter::ACCOUNTS_CONFIGURED))?,
             accounts_owned: IntGauge::with_opts(opts(&exporter::ACCOUNTS_OWNED))?,
+            config_hash: IntGauge::with_opts(opts(&exporter::CONFIG_HASH))?,
+            shard_ordinal: IntGauge::with_opts(opts(&exporter::SHARD_ORDINAL))?,
+            shards: IntGauge::with_opts(opts(&exporter::SHARDS))?,
             last_reload_successful: IntGauge::with_opts(opts(&exporter::CONFIG_LAST_RELOAD_SUCCESSFUL))?,
             last_reload_success: Gauge::with_opts(opts(&exporter::CONFIG_LAST_RELOAD_SUCCESS))?,
             polls_in_flight: IntGauge::with_opts(opts(&exporter::POLLS_IN_FLIGHT))?,
@@ -73,6 +80,9 @@ impl ExporterMetrics {
             &metrics.accounts_configured,
             &metrics.accounts_owned,
             &metrics.last_reload_successful,
+            &metrics.config_hash,
+            &metrics.shard_ordinal,
+            &metrics.shards,
         ];
         for gauge in gauges {
             registry.register(Box::new(gauge.clone()))?;
@@ -90,11 +100,14 @@ impl ExporterMetrics {
         Ok(metrics)
     }
 
-    /// A configuration was read at `at` and is in force from now on: it lists so many accounts, and
-    /// so many stand in broken account files.
-    pub fn configured(&self, accounts: usize, broken: usize, at: WallTime) {
-        self.accounts_configured.set(gauge_value(accounts));
-        self.accounts_owned.set(gauge_value(accounts));
+    /// `config` was read at `at` and is in force from now on; so many accounts stand in broken
+    /// account files.
+    pub fn configured(&self, config: &Config, broken: usize, at: WallTime) {
+        self.accounts_configured.set(gauge_value(config.accounts.len()));
+        self.accounts_owned.set(gauge_value(config.owned().count()));
+        self.config_hash.set(i64::try_from(config.hash()).unwrap_or(i64::MAX));
+        self.shard_ordinal.set(config.shard.ordinal().into());
+        self.shards.set(config.shard.total().into());
         self.accounts_broken.set(gauge_value(broken));
         self.last_reload_successful.set(1);
         self.last_reload_success.set(at.seconds());

@@ -47,7 +47,7 @@ pub fn render(page: &Page<'_>, format: Format, encoding: Encoding) -> Vec<u8> {
 /// Room for the text of the page, a little too much: what is not written to costs no memory, but
 /// growing on the way costs a copy. 26 series at most an account, whose name stands in each.
 fn expected_bytes(page: &Page<'_>) -> usize {
-    const OWN_BYTES: usize = 16 * 1024;
+    const OWN_BYTES: usize = 20 * 1024;
     const ACCOUNT_BYTES: usize = 1_900;
     const SERIES: usize = 26;
     let accounts = page.readings.iter().map(|readings| {

@@ -101,6 +101,7 @@ mod tests {
             hold: Duration::from_secs(259_200),
             limits: Limits::default(),
             budget: Budget::default(),
+            shard: None,
             endpoint: Arc::new(Endpoint { base_url, fallback: None, proxy: None }),
             token: TokenSource::Authorizer { platform, refresh_token: None },
         })

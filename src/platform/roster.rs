@@ -213,12 +213,25 @@ impl Roster {
 }
 
 fn wants(settings: &Discovery, app_id: &AppId) -> bool {
-    (settings.include.is_empty() || settings.include.contains(app_id)) && !settings.exclude.contains(app_id)
+    (settings.include.is_empty() || settings.include.contains(app_id))
+        && !settings.exclude.contains(app_id)
+        && settings.shard.owns(app_id.place(), settings.pin)
 }
 
 fn account(settings: &Discovery, platform: &PlatformName, app_id: &AppId, nickname: &str) -> Option<Account> {
-    let Discovery { include: _, exclude: _, info_labels, interval, hold, collect, limits, budget, endpoint } =
-        settings;
+    let Discovery {
+        include: _,
+        exclude: _,
+        info_labels,
+        interval,
+        hold,
+        collect,
+        limits,
+        budget,
+        pin,
+        shard: _,
+        endpoint,
+    } = settings;
     Some(Account {
         name: AccountName::parse(app_id.as_str())?,
         app_id: app_id.clone(),
@@ -229,6 +242,7 @@ fn account(settings: &Discovery, platform: &PlatformName, app_id: &AppId, nickna
         hold: *hold,
         limits: *limits,
         budget: *budget,
+        shard: *pin,
         endpoint: Arc::clone(endpoint),
         token: TokenSource::Authorizer { platform: platform.clone(), refresh_token: None },
     })

@@ -83,6 +83,7 @@ fn readings(name: &str, last_poll: LastPoll) -> Readings {
         hold: Duration::from_secs(3_600),
         limits: Limits::default(),
         budget: Budget::default(),
+        shard: None,
         endpoint: Arc::new(endpoint),
         token: TokenSource::StableToken { app_secret: SecretSource::Env("UNUSED".to_owned()) },
     };

@@ -12,6 +12,7 @@ use wechat_material_exporter::config::{
     Account, AccountName, ApiConfig, Config, Endpoint, Platform, TokenSource,
 };
 use wechat_material_exporter::secret::{Secret, SecretSource};
+use wechat_material_exporter::shard::Shard;
 use wechat_material_exporter::simulator::scenario::{Scenario, SimulatedAccount};
 use wechat_material_exporter::simulator::{self, Simulator};
 use wechat_material_exporter::store::{Readings, Store};
@@ -75,7 +76,14 @@ impl Exporter {
         let mut accounts: Vec<_> = accounts.into_iter().map(Arc::new).collect();
         accounts.sort_by(|a, b| a.name.cmp(&b.name));
         let platforms = platforms.into_iter().map(Arc::new).collect();
-        let config = Config { api, info_labels: Vec::new(), accounts, platforms, account_files: Vec::new() };
+        let config = Config {
+            api,
+            info_labels: Vec::new(),
+            accounts,
+            platforms,
+            account_files: Vec::new(),
+            shard: Shard::default(),
+        };
         let by_hand = config.accounts.len();
         let listen = vec!["127.0.0.1:0".parse().unwrap()];
         let settings = Settings { listen, ..Settings::default() };

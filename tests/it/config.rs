@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use wechat_material_exporter::config::{Config, Faults, Kind, Loaded, TokenSource, load};
 use wechat_material_exporter::secret::{Secret, SecretSource};
+use wechat_material_exporter::shard::Shard;
 
 fn variables(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -29,7 +30,7 @@ fn load_text(text: &str, more: &[(&str, &str)]) -> Result<Loaded, Faults> {
     fs::write(&path, text).unwrap();
     let mut all = variables(&[("SECRET", "s3cret-of-the-environment")]);
     all.extend(variables(more));
-    load(&path, &all, None)
+    load(&path, &all, Shard::default(), None)
 }
 
 fn good(text: &str, more: &[(&str, &str)]) -> Config {
@@ -63,7 +64,7 @@ fn every_rule_has_its_exact_faults() {
         let pairs: Vec<_> = pairs.split(' ').filter_map(|pair| pair.split_once('=')).collect();
         let mut all = variables(&[("SECRET", "s3cret")]);
         all.extend(variables(&pairs));
-        let actual = match load(&path, &all, None) {
+        let actual = match load(&path, &all, Shard::default(), None) {
             Ok(_) => "loaded\n".to_owned(),
             Err(faults) => format!("{faults}\n").replace("tests/it/testdata/bad/", ""),
         };
@@ -258,7 +259,7 @@ fn doubtful_settings_are_warned_about() {
 fn a_file_that_cannot_be_read_is_one_clear_line() {
     let dir = tempfile::tempdir().unwrap();
     let check = |path: &Path, expected: &str| {
-        let faults = load(path, &[], None).unwrap_err();
+        let faults = load(path, &[], Shard::default(), None).unwrap_err();
         assert_eq!(faults.to_string(), format!("{}: {expected}", path.display()));
     };
     let rule = "name a YAML file that this user can read";
@@ -279,7 +280,7 @@ fn a_pipe_is_read_once() {
     writer.write_all(ONE.as_bytes()).unwrap();
     drop(writer);
     let path = PathBuf::from(format!("/proc/self/fd/{}", reader.as_raw_fd()));
-    let loaded = load(&path, &variables(&[("SECRET", "x")]), None).unwrap();
+    let loaded = load(&path, &variables(&[("SECRET", "x")]), Shard::default(), None).unwrap();
     assert_eq!(loaded.config.accounts.len(), 1);
 }
 

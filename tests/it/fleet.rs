@@ -10,6 +10,7 @@ use wechat_material_exporter::config::{
     Account, AccountName, AppId, Budget, Collect, Limits, Platform, PlatformName,
 };
 use wechat_material_exporter::secret::{Secret, SecretSource};
+use wechat_material_exporter::shard::Shard;
 use wechat_material_exporter::simulator::Endpoint;
 use wechat_material_exporter::simulator::scenario::Scenario;
 use wechat_material_exporter::store::{AuthorizerState, LastPoll, Store};
@@ -42,6 +43,8 @@ fn platform(scenario: &Scenario, simulated: &Simulated, ticket: &std::path::Path
             collect: Collect::default(),
             limits: Limits::default(),
             budget: Budget::default(),
+            pin: None,
+            shard: Shard::default(),
             endpoint: Arc::clone(&simulated.endpoint),
         }),
         refresh_interval: Duration::from_millis(200),

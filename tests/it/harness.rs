@@ -36,6 +36,7 @@ pub(crate) fn account(base_url: &str) -> Account {
         hold: Duration::from_secs(72 * 3_600),
         limits: Limits::default(),
         budget: Budget::default(),
+        shard: None,
         endpoint: endpoint(base_url),
         token: TokenSource::StableToken { app_secret: SecretSource::Inline(Secret::new(APP_SECRET.into())) },
     }

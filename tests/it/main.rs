@@ -26,6 +26,7 @@ mod reading;
 mod redis;
 mod reload;
 mod restart;
+mod shards;
 mod sources;
 mod takeover;
 mod wire;

@@ -75,18 +75,19 @@ async fn strict_parsers_accept_both_formats() {
     exporter.end().await;
 }
 
-/// A Prometheus that scrapes `target` every second.
-struct Prometheus {
+/// A Prometheus that scrapes some targets every second.
+pub(crate) struct Prometheus {
     url: String,
     _child: Child,
     _dir: TempDir,
 }
 
 impl Prometheus {
-    async fn start(target: &str) -> Self {
+    pub(crate) async fn start(targets: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let config = format!(
-            "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n  - job_name: wechat\n    static_configs: [{{targets: ['{target}']}}]\n"
+            "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n  - job_name: wechat\n    static_configs: [{{targets: ['{}']}}]\n",
+            targets.join("', '")
         );
         let file = dir.path().join("prometheus.yml");
         std::fs::write(&file, config).unwrap();
@@ -114,7 +115,11 @@ impl Prometheus {
     }
 
     /// Asks until there is an answer that fits.
-    async fn wait_for(&self, query: &str, fits: impl Fn(&[(Value, f64)]) -> bool) -> Vec<(Value, f64)> {
+    pub(crate) async fn wait_for(
+        &self,
+        query: &str,
+        fits: impl Fn(&[(Value, f64)]) -> bool,
+    ) -> Vec<(Value, f64)> {
         let mut last = None;
         let wait = async {
             loop {
@@ -134,7 +139,7 @@ impl Prometheus {
 #[tokio::test]
 async fn prometheus_scrapes_it_and_reads_the_numbers_back() {
     let exporter = demo_fleet().await;
-    let prometheus = Prometheus::start(&exporter.address.to_string()).await;
+    let prometheus = Prometheus::start(&[&exporter.address.to_string()]).await;
     let one = |series: &[(Value, f64)]| series.len() == 1 && (series[0].1 - 1.0).abs() < f64::EPSILON;
     prometheus.wait_for("up{job=\"wechat\"}", one).await;
     let four = |series: &[(Value, f64)]| series.len() == 4;

@@ -42,6 +42,23 @@ pub(crate) const BUILD_INFO: Family = gauge(
     "Version and source revision of the running exporter, as labels; the value is 1 and has no unit.",
 );
 
+pub(crate) const CONFIG_HASH: Family = gauge(
+    "wechat_exporter_config_hash",
+    &[],
+    ALWAYS,
+    "Hash of the configuration in force without secrets and shard flags, a number without unit; equal for all shards that share a configuration and a version.",
+);
+
+pub(crate) const SHARD_ORDINAL: Family = gauge(
+    "wechat_exporter_shard_ordinal",
+    &[],
+    ALWAYS,
+    "Number of this shard, from 0, a number without unit.",
+);
+
+pub(crate) const SHARDS: Family =
+    gauge("wechat_exporter_shards", &[], ALWAYS, "How many shards this one believes there are, in shards.");
+
 pub(crate) const CONFIG_LAST_RELOAD_SUCCESSFUL: Family = gauge(
     "wechat_exporter_config_last_reload_successful",
     &[],

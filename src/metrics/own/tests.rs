@@ -1,16 +1,35 @@
 use std::collections::HashSet;
+use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use prometheus::Encoder as _;
 
 use super::*;
+use crate::config::ApiConfig;
 use crate::metrics::family::EXPORTER_FAMILIES;
+use crate::metrics::fleet::account;
 use crate::metrics::gathered::write_gathered;
 use crate::metrics::write::PageWriter;
 use crate::metrics::{Encoding, Format};
+use crate::shard::Shard;
+
+/// Twelve accounts, and the second of three shards.
+fn config() -> Config {
+    let accounts = (0..12).map(|i| Arc::new(account(&format!("account-{i}")))).collect();
+    let api = ApiConfig {
+        timeout: Duration::from_secs(10),
+        connect_timeout: Duration::from_secs(5),
+        requests_per_second: NonZeroU32::MIN,
+        max_in_flight: 1,
+        ca_file: None,
+    };
+    let shard = Shard::new(1, NonZeroU32::new(3).unwrap()).unwrap();
+    Config { api, info_labels: Vec::new(), accounts, platforms: Vec::new(), account_files: Vec::new(), shard }
+}
 
 fn used() -> ExporterMetrics {
     let metrics = ExporterMetrics::new().unwrap();
-    metrics.configured(12, 5, WallTime::from_millis(1_795_435_200_250));
+    metrics.configured(&config(), 5, WallTime::from_millis(1_795_435_200_250));
     metrics.set_polls_in_flight(1);
     metrics.poll_ended(Duration::from_millis(70), Some(ErrorClass::Ip));
     metrics.api_request(Api::MaterialCount, Duration::from_millis(1_234));
@@ -87,7 +106,9 @@ fn what_happened_is_counted_where_it_belongs() {
     for line in [
         "wechat_exporter_accounts_broken 5",
         "wechat_exporter_accounts_configured 12",
-        "wechat_exporter_accounts_owned 12",
+        "wechat_exporter_accounts_owned 5",
+        "wechat_exporter_shard_ordinal 1",
+        "wechat_exporter_shards 3",
         "wechat_exporter_config_last_reload_success_timestamp_seconds 1795435200.25",
         "wechat_exporter_config_last_reload_successful 1",
         "wechat_exporter_polls_in_flight 1",

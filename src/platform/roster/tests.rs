@@ -5,6 +5,7 @@ use crate::config::token::{FileSource, ReadOnlySource, Template};
 use crate::config::{BaseUrl, Budget, Collect, Endpoint, Limits};
 use crate::platform::answer::Listed;
 use crate::secret::Secret;
+use crate::shard::Shard;
 
 fn id(n: u64) -> AppId {
     AppId::parse(&format!("wx{n:016x}")).unwrap()
@@ -26,6 +27,8 @@ pub(in crate::platform) fn settings(include: &[u64], exclude: &[u64]) -> Discove
         collect: Collect::default(),
         limits: Limits::default(),
         budget: Budget::default(),
+        pin: None,
+        shard: Shard::default(),
         endpoint: Arc::new(Endpoint { base_url, fallback: None, proxy: None }),
     }
 }

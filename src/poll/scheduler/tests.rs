@@ -34,6 +34,7 @@ fn account(name: &str) -> Arc<Account> {
         hold: Duration::from_secs(72 * 3_600),
         limits: Limits::default(),
         budget: Budget::default(),
+        shard: None,
         endpoint: Arc::new(Endpoint {
             base_url: BaseUrl::parse("http://127.0.0.1:9").unwrap(),
             fallback: None,

@@ -22,6 +22,7 @@ fn account(name: &str, display_name: &str) -> Account {
         hold: Duration::from_secs(72 * 3_600),
         limits: Limits::default(),
         budget: Budget::default(),
+        shard: None,
         endpoint: Arc::new(Endpoint {
             base_url: BaseUrl::parse("https://api.weixin.qq.com").unwrap(),
             fallback: None,

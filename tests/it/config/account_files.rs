@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use wechat_material_exporter::config::{Config, Loaded, load};
+use wechat_material_exporter::shard::Shard;
 
 use super::{set_mode, variables};
 
@@ -45,7 +46,7 @@ impl Files {
 
     pub(super) fn try_load(&self) -> Result<Loaded, Vec<String>> {
         let env = variables(&[("SECRET", "s3cret")]);
-        load(&self.path("main.yaml"), &env, self.running.as_ref())
+        load(&self.path("main.yaml"), &env, Shard::default(), self.running.as_ref())
             .map_err(|faults| faults.lines().iter().map(|line| self.short(line)).collect())
     }
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use wechat_material_exporter::config::load;
+use wechat_material_exporter::shard::Shard;
 
 use super::{ONE, good, set_mode, variables};
 
@@ -28,7 +29,8 @@ fn every_small_example_loads() {
     ]);
     for (name, accounts, warnings) in SMALL_EXAMPLES {
         let path = format!("config/{name}.yaml");
-        let loaded = load(Path::new(&path), &env, None).unwrap_or_else(|faults| panic!("{faults}"));
+        let loaded =
+            load(Path::new(&path), &env, Shard::default(), None).unwrap_or_else(|faults| panic!("{faults}"));
         assert_eq!((loaded.config.accounts.len(), loaded.warnings.len()), (accounts, warnings), "{path}");
     }
     let known = |file: &str| SMALL_EXAMPLES.iter().any(|(name, ..)| file == format!("{name}.yaml"));
@@ -59,7 +61,7 @@ fn the_example_with_every_key_loads() {
     let example = example.replace("[accounts.d/", "[config/accounts.d/");
     let path = dir.path().join("example.yaml");
     fs::write(&path, &example).unwrap();
-    let loaded = load(&path, &env, None).unwrap_or_else(|faults| panic!("{faults}"));
+    let loaded = load(&path, &env, Shard::default(), None).unwrap_or_else(|faults| panic!("{faults}"));
     assert_eq!(loaded.warnings, [""; 0]);
     let defaults = good(ONE, &[]);
     assert_eq!(loaded.broken, []);

@@ -4,6 +4,7 @@ use std::fs;
 
 use proptest::prelude::{Strategy, any, proptest};
 use wechat_material_exporter::config::load;
+use wechat_material_exporter::shard::Shard;
 
 use super::{ONE, load_text};
 
@@ -290,7 +291,7 @@ proptest! {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x.yaml");
         fs::write(&path, bytes).unwrap();
-        assert!(load(&path, &[], None).is_err());
+        assert!(load(&path, &[], Shard::default(), None).is_err());
     }
 
     #[test]

@@ -10,6 +10,7 @@ use wechat_material_exporter::config::token::{
 };
 use wechat_material_exporter::config::{AppId, Budget, Collect, Kind, Limits, PerKind};
 use wechat_material_exporter::secret::SecretSource;
+use wechat_material_exporter::shard::Shard;
 
 use super::sources::inline;
 use super::{ONE, good, load_text};
@@ -125,6 +126,8 @@ fn discovered_accounts_have_the_settings_of_their_platform() {
             collect: Collect { draft: Some(hours(3)), quota: Some(hours(2)) },
             limits: Limits { items, pooled: false },
             budget: Budget::default(),
+            pin: None,
+            shard: Shard::default(),
             endpoint: Arc::clone(&platform.endpoint),
         })
     );

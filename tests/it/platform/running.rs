@@ -17,6 +17,7 @@ use wechat_material_exporter::platform::{
 };
 use wechat_material_exporter::poll::change::FleetChange;
 use wechat_material_exporter::secret::{Secret, SecretSource};
+use wechat_material_exporter::shard::Shard;
 use wechat_material_exporter::state::record::SavedProfile;
 use wechat_material_exporter::state::saver::Saver;
 use wechat_material_exporter::store::{LastPoll, PlatformReadings, Store};
@@ -110,6 +111,8 @@ impl Setting {
             collect: Collect::default(),
             limits: Limits::default(),
             budget: Budget::default(),
+            pin: None,
+            shard: Shard::default(),
             endpoint: Arc::clone(&self.platform.endpoint),
         });
         self.platform.refresh_interval = refresh_interval;
