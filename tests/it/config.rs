@@ -6,6 +6,7 @@ mod check;
 mod examples;
 mod hostile;
 mod platforms;
+mod reference;
 mod running;
 mod sources;
 
