@@ -34,6 +34,7 @@ use crate::metrics::own::ExporterMetrics;
 use crate::platform::{PlatformParts, Profiles, RunningPlatforms};
 use crate::shard::Shard;
 use crate::shutdown::Signals;
+use crate::state::restored::FormerPlatforms;
 use crate::state::saver::Saver;
 use crate::store::Store;
 use crate::token::read::Reader;
@@ -182,7 +183,7 @@ async fn upstream(config: &Config, accounts: &[Arc<Account>]) -> anyhow::Result<
         reader: Arc::clone(&reader),
         store: Arc::new(Store::default()),
         clock,
-        profiles: Profiles::new(Vec::new(), Saver::off()),
+        profiles: Profiles::new(FormerPlatforms::default(), Saver::off()),
         changes,
         requests_per_second: config.api.requests_per_second,
     });

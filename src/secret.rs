@@ -6,6 +6,7 @@ use std::hash::{Hash, Hasher};
 use std::io::{self, Read};
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, Serializer};
@@ -128,7 +129,7 @@ impl fmt::Debug for SecretFile {
 }
 
 /// Why a secret could not be read. Names the place, never the value.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum SecretError {
     /// The file cannot be read.
     #[error("cannot read the secret file `{path}`: {source}", path = path.display())]
@@ -136,7 +137,7 @@ pub enum SecretError {
         /// The file as configured.
         path: PathBuf,
         /// The system's reason.
-        source: io::Error,
+        source: Arc<io::Error>,
     },
     /// The file holds nothing but white space.
     #[error("the secret file `{}` is empty", .0.display())]
@@ -204,7 +205,8 @@ fn small_file(path: &Path) -> io::Result<String> {
 
 /// Editors end a file with a line break that is not part of the secret, and some with more.
 fn from_file(path: &Path, read: io::Result<String>) -> Result<Secret, SecretError> {
-    let mut text = read.map_err(|source| SecretError::File { path: path.to_owned(), source })?;
+    let failed = |error| SecretError::File { path: path.to_owned(), source: Arc::new(error) };
+    let mut text = read.map_err(failed)?;
     let trimmed = text.trim_end_matches(['\r', '\n']).len();
     text.truncate(trimmed);
     if text.trim().is_empty() {

@@ -64,7 +64,7 @@ impl Polling {
             reader: Arc::clone(&reader),
             store: Arc::clone(&outlets.store),
             clock: CLOCK,
-            profiles: Profiles::new(restored.take_profiles(), outlets.saver.clone()),
+            profiles: Profiles::new(restored.take_platforms(), outlets.saver.clone()),
             changes: sender.clone(),
             requests_per_second: config.api.requests_per_second,
         });

@@ -14,6 +14,7 @@ use super::answer::{self, Profile};
 use super::call::{ComponentCall, authorizer_appid, own_code};
 use super::handle::{NOT_AUTHORIZED, Shared};
 use super::members::{Members, Reconfigured};
+use super::profiles::Former;
 use super::refresh::List;
 use super::roster::Seen;
 use super::running::{Common, PlatformParts};
@@ -41,7 +42,7 @@ pub(super) struct Rounds {
     next_round: Instant,
     /// The list that is being read, and when that began.
     reading: JoinSet<(Instant, Result<List, ApiError>)>,
-    /// Whether the list was ever read.
+    /// Whether the list was ever read, be it by a former run.
     has_list: bool,
     /// Whose profile this round has still to ask for.
     queue: VecDeque<AppId>,
@@ -84,16 +85,23 @@ impl Rounds {
         platform: &Platform,
         settings: Discovery,
     ) -> Self {
-        let members = Members::new(platform, settings, Arc::clone(&common.claims));
+        let mut members = Members::new(platform, settings, Arc::clone(&common.claims));
+        let PlatformParts { profiles, clock, .. } = &common.parts;
+        let former = profiles.take_former(platform);
+        let (has_list, mut next_round) = (former.is_some(), Instant::now());
+        if let Some(Former { read_at, authorizers }) = former {
+            members.revive(authorizers);
+            next_round += platform.refresh_interval.saturating_sub(clock.now().since(read_at));
+        }
         Self {
             common,
             shared,
             lost,
             members,
             refresh_interval: platform.refresh_interval,
-            next_round: Instant::now(),
+            next_round,
             reading: JoinSet::new(),
-            has_list: false,
+            has_list,
             queue: VecDeque::new(),
             asking: JoinSet::new(),
             asked: HashSet::new(),
@@ -107,7 +115,8 @@ impl Rounds {
     pub(super) async fn run(mut self, until: Until, rest: CancellationToken) -> Result<Self, JoinError> {
         let mut is_done = false;
         loop {
-            is_done |= self.count();
+            let is_counted = self.count();
+            is_done |= is_counted && !self.is_list_due();
             if is_done && until == Until::Counted && !self.members.has_news() {
                 return Ok(self);
             }
@@ -189,6 +198,11 @@ impl Rounds {
         &self.shared.caller.platform.name
     }
 
+    /// Whether the list is being read, or has to be.
+    fn is_list_due(&self) -> bool {
+        !self.reading.is_empty() || self.next_round <= Instant::now()
+    }
+
     /// Begins a round.
     fn read_list(&mut self) {
         let shared = Arc::clone(&self.shared);
@@ -208,8 +222,10 @@ impl Rounds {
             }
         };
         self.next_round = began + self.refresh_interval;
+        let (profiles, now) = (&self.common.parts.profiles, self.common.parts.clock.now());
+        profiles.keep_list(&self.shared.caller.platform, now);
         self.spoilt.retain(|_, again| began < *again);
-        let due = self.members.take_list(&list, self.common.parts.clock.now()).into_iter();
+        let due = self.members.take_list(&list, profiles, now).into_iter();
         self.queue = due.filter(|app_id| !self.spoilt.contains_key(app_id)).collect();
         (self.has_list, self.is_uncounted) = (true, true);
     }
@@ -291,7 +307,8 @@ impl Rounds {
     }
 
     fn lose(&mut self, app_id: &AppId) {
-        self.members.lose(app_id);
+        let PlatformParts { profiles, clock, .. } = &self.common.parts;
+        self.members.lose(app_id, profiles, clock.now());
         self.is_uncounted = true;
     }
 

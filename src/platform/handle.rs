@@ -147,7 +147,7 @@ impl Shared {
         };
         let choose = || self.authorizers.refresh_tokens(|known| known.choose(app_id, configured.as_ref()));
         let Some(first) = choose() else {
-            self.authorizers.read_again(&self.caller, asked).await?;
+            self.authorizers.read_again(&self.caller, asked, || choose().is_some()).await?;
             let first = choose().ok_or_else(no_refresh_token)?;
             return self.fetch_by(app_id, &first).await.map_err(|error| self.lose(app_id, error));
         };
@@ -162,7 +162,7 @@ impl Shared {
             }
             _ => return Err(error),
         }
-        self.authorizers.read_again(&self.caller, Instant::now()).await?;
+        self.authorizers.read_again(&self.caller, Instant::now(), || false).await?;
         let result = match choose() {
             Some(other) if other != first => self.fetch_by(app_id, &other).await,
             _ => Err(error),

@@ -54,14 +54,19 @@ impl Authorizers {
     }
 
     /// Reads the list again, unless somebody else has done so since `asked`, or it was read on
-    /// demand a short while ago.
-    pub(super) async fn read_again(&self, caller: &Caller, asked: Instant) -> Result<(), ApiError> {
+    /// demand a short while ago, or one that was being read made it `needless`.
+    pub(super) async fn read_again(
+        &self,
+        caller: &Caller,
+        asked: Instant,
+        needless: impl Fn() -> bool,
+    ) -> Result<(), ApiError> {
         loop {
-            if self.is_fresh(asked) {
+            if needless() || self.is_fresh(asked) {
                 return Ok(());
             }
             let Some(_turn) = self.reading.take().await else { continue };
-            if self.is_fresh(asked) {
+            if needless() || self.is_fresh(asked) {
                 return Ok(());
             }
             let began = Instant::now();

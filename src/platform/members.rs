@@ -54,11 +54,21 @@ impl Members {
         }
     }
 
+    /// Takes all authorizers for what a former run knew of them, until the next list. Who of them is
+    /// polled is found by [`Members::judge_all`].
+    pub(super) fn revive(&mut self, authorizers: Vec<(AppId, Seen, bool)>) {
+        for (app_id, seen, was_polled) in authorizers {
+            self.roster.revive(app_id, seen, was_polled);
+        }
+    }
+
     /// Takes over a complete list: lets go who was missing twice. Whose profile may have to be asked
     /// for.
-    pub(super) fn take_list(&mut self, list: &List, now: WallTime) -> Vec<AppId> {
+    pub(super) fn take_list(&mut self, list: &List, profiles: &Profiles, now: WallTime) -> Vec<AppId> {
         for app_id in self.roster.take_list(list) {
             self.duplicates.remove(&app_id);
+            // Else it would be polled again after a restart.
+            profiles.keep(&self.platform, &app_id, &Seen::NOTHING);
             self.let_go(&app_id);
         }
         self.judge_all();
@@ -94,9 +104,15 @@ impl Members {
         self.judge(app_id);
     }
 
-    /// `app_id` was found not to be authorised.
-    pub(super) fn lose(&mut self, app_id: &AppId) {
-        self.roster.lose(app_id);
+    /// `app_id` was found not to be authorised, which is kept over a restart.
+    pub(super) fn lose(&mut self, app_id: &AppId, profiles: &Profiles, now: WallTime) {
+        if let Some(auth_time) = self.roster.lose(app_id) {
+            profiles.keep(
+                &self.platform,
+                app_id,
+                &Seen { profile: Profile::Unavailable, at: now, auth_time },
+            );
+        }
         self.let_go(app_id);
     }
 

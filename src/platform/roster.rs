@@ -86,6 +86,16 @@ impl Roster {
         left_out.map(|(app_id, authorizer)| (app_id, authorizer.seen)).collect()
     }
 
+    /// Takes an authorizer for what a former run knew of it, until the next list. Where refresh
+    /// tokens are needed, one that was not polled may have none.
+    pub(super) fn revive(&mut self, app_id: AppId, seen: Seen, was_polled: bool) {
+        if wants(&self.settings, &app_id) {
+            let fresh = Authorizer::new(seen.auth_time);
+            let authorizer = Authorizer { has_refresh_token: was_polled, seen: Some(seen), ..fresh };
+            self.known.insert(app_id, authorizer);
+        }
+    }
+
     /// Whether with `settings` authorizers may be wanted that are left out so far.
     pub(super) fn is_narrower_than(&self, settings: &Discovery) -> bool {
         let before = &self.settings;
@@ -113,12 +123,13 @@ impl Roster {
         known.extract_if(|_, authorizer| authorizer.missed >= MISSES).map(|(app_id, _)| app_id).collect()
     }
 
-    /// `app_id` was found not to be authorised: it is left alone until it is authorised anew.
-    pub(super) fn lose(&mut self, app_id: &AppId) {
-        if let Some(authorizer) = self.known.get_mut(app_id) {
-            authorizer.lost_at = Some(authorizer.auth_time);
-            authorizer.account = None;
-        }
+    /// `app_id` was found not to be authorised: it is left alone until it is authorised anew. The
+    /// authorisation that was lost.
+    pub(super) fn lose(&mut self, app_id: &AppId) -> Option<u64> {
+        let authorizer = self.known.get_mut(app_id)?;
+        authorizer.lost_at = Some(authorizer.auth_time);
+        authorizer.account = None;
+        authorizer.lost_at
     }
 
     /// All authorizers.
@@ -249,6 +260,10 @@ fn account(settings: &Discovery, platform: &PlatformName, app_id: &AppId, nickna
 }
 
 impl Seen {
+    /// Nothing is known of the authorizer, and its profile is to be asked for where it is listed.
+    pub(super) const NOTHING: Self =
+        Self { profile: Profile::Unavailable, at: WallTime::from_millis(0), auth_time: 0 };
+
     /// Whether it says at `now` what was asked of an authorizer with this `auth_time`.
     pub(super) fn is_good(&mut self, auth_time: u64, now: WallTime) -> bool {
         // The clock may have been set back: a profile must not live longer for that.

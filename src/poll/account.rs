@@ -27,8 +27,8 @@ pub struct Visit {
 pub struct PollReport {
     /// The token, returned.
     pub token: TokenState,
-    /// What each collector brought, or why it brought nothing. Those that are missing were not
-    /// asked, because of `token_error`.
+    /// What each collector brought, or why it brought nothing; the same as another's where that was
+    /// refused with the only token. Those that are missing were not asked, because of `token_error`.
     pub outcomes: Vec<(Collector, Result<Collected, ApiError>)>,
     /// Why there was no token.
     pub token_error: Option<ApiError>,
@@ -65,7 +65,7 @@ impl Round<'_> {
     async fn collect(&mut self, due: &[Collector]) -> Result<(), ApiError> {
         let mut credential = self.token.hold(self.upstream, self.account).await?;
         let mut may_repeat = true;
-        for &collector in due {
+        for (at, &collector) in due.iter().enumerate() {
             let mut result = self.ask(collector, &credential).await;
             if may_repeat && is_refused(&result) {
                 may_repeat = false;
@@ -80,7 +80,14 @@ impl Round<'_> {
             {
                 self.token.unauthorized(self.upstream, self.account, error.errcode());
             }
+            let refused = result.as_ref().err().filter(|error| error.class() == ErrorClass::Token).cloned();
             self.outcomes.push((collector, result));
+            if let Some(error) = refused {
+                // There is no other token, and this one would be refused for the rest too.
+                let rest = due.iter().skip(at + 1);
+                self.outcomes.extend(rest.map(|&collector| (collector, Err(error.clone()))));
+                break;
+            }
         }
         Ok(())
     }

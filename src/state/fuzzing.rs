@@ -61,6 +61,7 @@ fn open_and_write(path: &Path, bytes: &[u8]) -> bool {
         assert_eq!(again.written_at, Some(NOW));
         assert_eq!(again.accounts, restored.accounts);
         assert_eq!(again.profiles, restored.profiles);
+        assert_eq!(again.lists, restored.lists);
         file.write([record()].iter(), NOW).unwrap();
     }
     was_there

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::record::{Record, SavedAccount, SavedCollector, SavedProfile};
+use super::record::{Record, SavedAccount, SavedCollector, SavedList, SavedProfile};
 use crate::clock::WallTime;
 use crate::config::{AccountName, AppId, Kind, PerKind, PlatformName};
 use crate::platform::Profile;
@@ -44,6 +44,7 @@ pub(super) fn parse(line: &[u8]) -> Option<Line> {
         Wire::SavedAt(millis) => Some(Line::SavedAt(WallTime::from_millis(millis))),
         Wire::Account(account) => account.parse().map(|saved| Line::Record(Record::Account(saved))),
         Wire::Profile(profile) => profile.parse().map(|saved| Line::Record(Record::Profile(saved))),
+        Wire::List(list) => list.parse().map(|saved| Line::Record(Record::List(saved))),
     }
 }
 
@@ -53,6 +54,7 @@ pub(super) fn batch<'r>(records: impl Iterator<Item = &'r Record>, now: WallTime
     let records = records.map(|record| match record {
         Record::Account(account) => Wire::Account(Box::new(account.into())),
         Record::Profile(profile) => Wire::Profile(profile.into()),
+        Record::List(list) => Wire::List(list.into()),
     });
     let mut bytes = Vec::new();
     for line in [Wire::SavedAt(now.millis())].into_iter().chain(records) {
@@ -75,6 +77,7 @@ enum Wire<'a> {
     #[serde(borrow)]
     Account(Box<WireAccount<'a>>),
     Profile(WireProfile<'a>),
+    List(WireList<'a>),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -175,6 +178,13 @@ enum WireFound<'a> {
         #[serde(borrow)]
         nickname: Cow<'a, str>,
     },
+}
+
+#[derive(Serialize, Deserialize)]
+struct WireList<'a> {
+    platform: &'a str,
+    component_app_id: &'a str,
+    read_at: i64,
 }
 
 impl<'a> From<&'a SavedAccount> for WireAccount<'a> {
@@ -335,6 +345,27 @@ impl WireProfile<'_> {
                 WireFound::Unavailable => Profile::Unavailable,
                 WireFound::Official { nickname } => Profile::official(&nickname),
             },
+        })
+    }
+}
+
+impl<'a> From<&'a SavedList> for WireList<'a> {
+    fn from(saved: &'a SavedList) -> Self {
+        let SavedList { platform, component_app_id, read_at } = saved;
+        Self {
+            platform: platform.as_str(),
+            component_app_id: component_app_id.as_str(),
+            read_at: read_at.millis(),
+        }
+    }
+}
+
+impl WireList<'_> {
+    fn parse(self) -> Option<SavedList> {
+        Some(SavedList {
+            platform: PlatformName::parse(self.platform)?,
+            component_app_id: AppId::parse(self.component_app_id)?,
+            read_at: WallTime::from_millis(self.read_at),
         })
     }
 }

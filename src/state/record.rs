@@ -15,6 +15,8 @@ pub enum Record {
     Account(SavedAccount),
     /// What is known of an authorizer, in place of what was known before.
     Profile(SavedProfile),
+    /// When a platform's list was read, in place of the time before.
+    List(SavedList),
 }
 
 /// What a record is about: a newer one takes its place.
@@ -24,6 +26,8 @@ pub(super) enum Key {
     Account(AccountName),
     /// An authorizer of a platform.
     Profile(PlatformName, AppId),
+    /// The list of a platform.
+    List(PlatformName),
 }
 
 impl Record {
@@ -31,6 +35,7 @@ impl Record {
         match self {
             Self::Account(account) => Key::Account(account.name.clone()),
             Self::Profile(profile) => Key::Profile(profile.platform.clone(), profile.app_id.clone()),
+            Self::List(list) => Key::List(list.platform.clone()),
         }
     }
 }
@@ -77,4 +82,15 @@ pub struct SavedProfile {
     pub asked_at: WallTime,
     /// The profile.
     pub profile: Profile,
+}
+
+/// When the list of a third-party platform's authorizers was read last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SavedList {
+    /// The operator's name for the platform.
+    pub platform: PlatformName,
+    /// `WeChat`'s name for it: under another one it is another platform.
+    pub component_app_id: AppId,
+    /// When the whole list had come.
+    pub read_at: WallTime,
 }

@@ -1,12 +1,12 @@
 //! What a state file held at the start, to be taken by those it is about; and what was wrong with it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
 use super::line::VERSION;
-use super::record::{Record, SavedAccount, SavedProfile};
+use super::record::{Record, SavedAccount, SavedList, SavedProfile};
 use crate::clock::WallTime;
 use crate::config::{AccountName, AppId, PlatformName};
 
@@ -17,6 +17,18 @@ pub struct Restored {
     pub written_at: Option<WallTime>,
     pub(super) accounts: HashMap<AccountName, SavedAccount>,
     pub(super) profiles: HashMap<(PlatformName, AppId), SavedProfile>,
+    pub(super) lists: HashMap<PlatformName, SavedList>,
+}
+
+/// What was kept of third-party platforms, in no order.
+#[derive(Debug, Default)]
+pub struct FormerPlatforms {
+    /// Of their authorizers.
+    pub profiles: Vec<SavedProfile>,
+    /// Of their lists.
+    pub lists: Vec<SavedList>,
+    /// The authorizers that were polled.
+    pub polled: HashSet<AppId>,
 }
 
 impl Restored {
@@ -35,16 +47,23 @@ impl Restored {
         self.accounts.remove(name).filter(|saved| saved.app_id == *app_id)
     }
 
-    /// Takes out what was kept of all authorizers, in no order.
-    pub fn take_profiles(&mut self) -> Vec<SavedProfile> {
-        std::mem::take(&mut self.profiles).into_values().collect()
+    /// Takes out what was kept of all platforms.
+    pub fn take_platforms(&mut self) -> FormerPlatforms {
+        let profiles: Vec<_> = std::mem::take(&mut self.profiles).into_values().collect();
+        let authorizers = profiles.iter().map(|saved| &saved.app_id);
+        // A discovered account is named by its app id.
+        let was_polled = |app_id: &&AppId| {
+            AccountName::parse(app_id.as_str()).is_some_and(|name| self.has_account(&name, app_id))
+        };
+        let polled = authorizers.filter(was_polled).cloned().collect();
+        FormerPlatforms { profiles, lists: std::mem::take(&mut self.lists).into_values().collect(), polled }
     }
 
     /// As if these were in a file that was written last at `written_at`.
     #[cfg(test)]
     pub(crate) fn of(written_at: Option<WallTime>, accounts: impl Iterator<Item = SavedAccount>) -> Self {
         let accounts = accounts.map(|account| (account.name.clone(), account)).collect();
-        Self { written_at, accounts, profiles: HashMap::new() }
+        Self { written_at, accounts, profiles: HashMap::new(), lists: HashMap::new() }
     }
 
     pub(super) fn put(&mut self, record: Record) {
@@ -53,6 +72,7 @@ impl Restored {
             Record::Profile(profile) => {
                 drop(self.profiles.insert((profile.platform.clone(), profile.app_id.clone()), profile));
             }
+            Record::List(list) => drop(self.lists.insert(list.platform.clone(), list)),
         }
     }
 }

@@ -7,7 +7,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::record::{Record, SavedAccount, SavedCollector, SavedProfile};
+use super::record::{Record, SavedAccount, SavedCollector, SavedList, SavedProfile};
 use crate::clock::WallTime;
 use crate::config::{AccountName, AppId, Kind, PerKind, PlatformName};
 use crate::platform::Profile;
@@ -53,7 +53,19 @@ pub(super) fn records(accounts: std::ops::Range<usize>, image: u64) -> Vec<Recor
 
 /// Any record.
 pub(super) fn any_record() -> impl Strategy<Value = Record> {
-    prop_oneof![any_account().prop_map(Record::Account), any_profile().prop_map(Record::Profile)]
+    prop_oneof![
+        any_account().prop_map(Record::Account),
+        any_profile().prop_map(Record::Profile),
+        any_list().prop_map(Record::List)
+    ]
+}
+
+fn any_list() -> impl Strategy<Value = SavedList> {
+    ("[a-c]", "wx[a-z0-9]{8,30}", any_time()).prop_map(|(platform, app_id, read_at)| SavedList {
+        platform: PlatformName::parse(&platform).unwrap(),
+        component_app_id: AppId::parse(&app_id).unwrap(),
+        read_at,
+    })
 }
 
 fn any_account() -> impl Strategy<Value = SavedAccount> {

@@ -21,7 +21,8 @@ pub(super) fn object(body: &[u8], secrets: &[&Secret]) -> Result<Map<String, Val
     if body.is_empty() {
         return Err(decode("the body is empty"));
     }
-    let Ok(Value::Object(object)) = serde_json::from_slice(body) else {
+    let read = serde_json::from_slice(body).or_else(|_| serde_json::from_slice(&blank_controls(body)));
+    let Ok(Value::Object(object)) = read else {
         return Err(decode("the body is not a JSON object"));
     };
     let code = match object.get("errcode") {
@@ -33,6 +34,19 @@ pub(super) fn object(body: &[u8], secrets: &[&Secret]) -> Result<Map<String, Val
     }
     let message = object.get("errmsg").and_then(Value::as_str).unwrap_or_default();
     Err(Failure::Api { code: ErrCode(code), message: foreign(message, secrets) })
+}
+
+/// `body` with a blank for each control character within a string. JSON allows none there, and
+/// nicknames that users typed have been seen to bring some along.
+fn blank_controls(body: &[u8]) -> Vec<u8> {
+    let (mut is_text, mut is_escaped) = (false, false);
+    let blank = |&byte: &u8| {
+        let is_quote = byte == b'"' && !is_escaped;
+        is_escaped = is_text && byte == b'\\' && !is_escaped;
+        is_text ^= is_quote;
+        if is_text && byte < b' ' { b' ' } else { byte }
+    };
+    body.iter().map(blank).collect()
 }
 
 /// The four counts of `get_materialcount`.
@@ -139,6 +153,16 @@ mod tests {
             counts(r#"{"errcode":"45009","errmsg":"reach max"}"#).unwrap_err(),
             "errcode 45009: reach max"
         );
+    }
+
+    #[test]
+    fn control_characters_within_texts_are_blanks() {
+        let body =
+            b"{\n\t\"errcode\": 45009,\r\n \"errmsg\": \"reach\x00 \\\"max\x1f\\\\\", \"rid\": \"\n\"}\n";
+        let Err(failure) = object(body, &[]) else { panic!("an error") };
+        assert_eq!(failure.to_string(), "errcode 45009: reach  \"max \\");
+        assert!(object(b"{\"a\": 1\x00}", &[]).is_err(), "outside of texts they are faults");
+        assert!(object(b"{\"a\": \"\\\x01\"}", &[]).is_err(), "an escaped one too");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::store::Failing;
 const MESSAGE_LIMIT: usize = 300;
 
 /// A failed step of a poll: which one, and how.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("{}: {failure}", step.label())]
 pub struct ApiError {
     /// The step that failed.
@@ -52,7 +52,7 @@ impl Step {
 }
 
 /// How a call failed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Failure {
     /// No connection: name look-up, TCP, proxy or TLS.
     #[error("cannot connect: {0}")]

@@ -85,7 +85,7 @@ async fn a_quota_call_that_fails_leaves_the_counts_alone() {
 }
 
 #[tokio::test]
-async fn one_refused_token_is_replaced_once_for_all_collectors() {
+async fn a_refused_token_is_replaced_once_and_sent_for_nothing_else() {
     let server = api_server().await;
     let token =
         |token| ResponseTemplate::new(200).set_body_json(json!({"access_token": token, "expires_in": 7200}));
@@ -93,12 +93,15 @@ async fn one_refused_token_is_replaced_once_for_all_collectors() {
     stable().respond_with(token("one")).up_to_n_times(1).mount(&server).await;
     stable().respond_with(token("two")).expect(1).mount(&server).await;
     let refused = ResponseTemplate::new(200).set_body_json(json!({"errcode": 40001, "errmsg": "no"}));
-    // Every data call is refused: material twice, drafts once, no third token.
+    // Both tokens are refused for material, and there is no third one for drafts.
     Mock::given(path(COUNT_PATH)).respond_with(refused.clone()).expect(2).mount(&server).await;
-    Mock::given(path("/cgi-bin/draft/count")).respond_with(refused).expect(1).mount(&server).await;
+    Mock::given(path("/cgi-bin/draft/count")).respond_with(refused).expect(0).mount(&server).await;
     let collect = Collect { draft: Some(HOUR), quota: None };
     let report = Poller::new(collecting(&server.uri(), collect), &api_config()).poll().await;
-    assert_eq!((report.refreshes, report.rejections), (2, 3));
+    assert_eq!((report.refreshes, report.rejections), (2, 2));
+    for collector in [Collector::Material, Collector::Draft] {
+        assert_eq!(of(&report, collector).unwrap_err().class().label(), "token");
+    }
 }
 
 fn cloud(url: &str, token: TokenSource) -> Poller {

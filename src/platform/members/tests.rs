@@ -6,12 +6,17 @@ use crate::config::token::{FileSource, ReadOnlySource, Template};
 use crate::platform::answer::{Listed, Profile};
 use crate::platform::roster::tests::settings;
 use crate::secret::Secret;
+use crate::state::restored::FormerPlatforms;
 use crate::state::saver::Saver;
 
 const NOW: WallTime = WallTime::from_millis(1_795_435_200_000);
 
 fn id() -> AppId {
     AppId::parse("wx00000000000000aa").unwrap()
+}
+
+fn no_profiles() -> Profiles {
+    Profiles::new(FormerPlatforms::default(), Saver::off())
 }
 
 /// Members of the platform `name`, with the one authorizer [`id`].
@@ -29,7 +34,7 @@ fn members(name: &str, claims: &Arc<Claims>) -> Members {
     };
     let mut members = Members::new(&platform, settings, Arc::clone(claims));
     let listed = Listed { auth_time: 1, refresh_token: Some(Secret::new("refresh".into())) };
-    assert_eq!(members.take_list(&List::from([(id(), listed)]), NOW), [id()]);
+    assert_eq!(members.take_list(&List::from([(id(), listed)]), &no_profiles(), NOW), [id()]);
     members.see(&id(), Seen { profile: Profile::Official { nickname: "a".into() }, at: NOW, auth_time: 1 });
     members
 }
@@ -51,7 +56,7 @@ fn an_account_changes_hands_only_after_its_end_was_told() {
     let (mut first, mut second) = (members("first", &claims), members("second", &claims));
     assert_eq!(told(&mut first), "first");
     assert!(!second.has_news());
-    first.lose(&id());
+    first.lose(&id(), &no_profiles(), NOW);
     second.judge_all();
     assert!(!second.has_news(), "the scheduler polls it still");
     assert_eq!(told(&mut first), "gone");
@@ -64,7 +69,7 @@ fn an_account_changes_hands_only_after_its_end_was_told() {
 fn an_account_that_nobody_was_told_of_changes_hands_at_once() {
     let claims = Arc::default();
     let (mut first, mut second) = (members("first", &claims), members("second", &claims));
-    first.lose(&id());
+    first.lose(&id(), &no_profiles(), NOW);
     assert!(!first.has_news());
     second.judge_all();
     assert_eq!(told(&mut second), "second");
@@ -89,12 +94,12 @@ fn an_account_listed_by_hand_is_handed_over_once() {
 #[test]
 fn a_platform_that_ends_hands_over_what_was_told_and_leaves_its_profiles() {
     let claims = Arc::default();
-    let profiles = Profiles::new(Vec::new(), Saver::off());
+    let profiles = no_profiles();
     let (mut told_of, mut losing, never_told) =
         (members("first", &claims), members("second", &Arc::default()), members("third", &Arc::default()));
     told(&mut told_of);
     told(&mut losing);
-    losing.lose(&id());
+    losing.lose(&id(), &no_profiles(), NOW);
     for (members, handed_over) in [(told_of, 1), (losing, 1), (never_told, 0)] {
         let platform = members.platform.clone();
         assert_eq!(members.dissolve(&profiles).len(), handed_over);
@@ -107,14 +112,14 @@ fn a_platform_that_ends_hands_over_what_was_told_and_leaves_its_profiles() {
 #[test]
 fn a_kept_profile_answers_in_place_of_the_platform_if_it_is_good() {
     let claims: Arc<Claims> = Arc::default();
-    let profiles = Profiles::new(Vec::new(), Saver::off());
+    let profiles = no_profiles();
     let mut members = members("agency", &claims);
     let listed = Listed { auth_time: 2, refresh_token: Some(Secret::new("refresh".into())) };
     let name = members.platform.clone();
     let mut asks = |auth_time, at| {
         let profile = Profile::Official { nickname: "kept".into() };
         profiles.put_back(&name, [(id(), Seen { profile, at, auth_time })].into_iter());
-        members.take_list(&List::from([(id(), listed.clone())]), NOW);
+        members.take_list(&List::from([(id(), listed.clone())]), &profiles, NOW);
         members.ask(&id(), &profiles, NOW)
     };
     let day = Duration::from_secs(24 * 3_600);

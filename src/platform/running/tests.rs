@@ -3,6 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::config::ApiConfig;
 use crate::metrics::own::ExporterMetrics;
+use crate::state::restored::FormerPlatforms;
 use crate::state::saver::Saver;
 
 fn platforms() -> RunningPlatforms {
@@ -19,7 +20,7 @@ fn platforms() -> RunningPlatforms {
         reader: Arc::new(Reader::new(api.connect_timeout, Clock::System)),
         store: Arc::default(),
         clock: Clock::System,
-        profiles: Profiles::new(Vec::new(), Saver::off()),
+        profiles: Profiles::new(FormerPlatforms::default(), Saver::off()),
         changes: mpsc::channel(1).0,
         requests_per_second: api.requests_per_second,
     })

@@ -64,6 +64,7 @@ proptest! {
         let restored = restore(&path);
         prop_assert_eq!(&restored.accounts, &expected.accounts);
         prop_assert_eq!(&restored.profiles, &expected.profiles);
+        prop_assert_eq!(&restored.lists, &expected.lists);
         prop_assert_eq!(restored.written_at, expected.written_at);
     }
 }
@@ -74,7 +75,7 @@ fn a_fresh_start_restores_nothing_and_writes_nothing() {
     let mut restored = restore(&path);
     assert_eq!(restored.written_at, None);
     assert_eq!(restored.take_account(&name(0), &app_id(0)), None);
-    assert_eq!(restored.take_profiles(), []);
+    assert_eq!(restored.take_platforms().profiles, []);
     assert_eq!(names_in(&directory), ["state.lock"]);
 }
 

@@ -19,6 +19,7 @@ use wechat_material_exporter::poll::change::FleetChange;
 use wechat_material_exporter::secret::{Secret, SecretSource};
 use wechat_material_exporter::shard::Shard;
 use wechat_material_exporter::state::record::SavedProfile;
+use wechat_material_exporter::state::restored::FormerPlatforms;
 use wechat_material_exporter::state::saver::Saver;
 use wechat_material_exporter::store::{LastPoll, PlatformReadings, Store};
 use wechat_material_exporter::token::read::Reader;
@@ -135,14 +136,19 @@ impl Setting {
     }
 
     /// At work, with profiles of a former run, beside accounts that are listed by hand.
-    pub(crate) async fn start_with(&self, saved: Vec<SavedProfile>, by_hand: &[u64]) -> Running {
-        let mut running = self.prepare(saved, by_hand).await;
+    pub(crate) async fn start_with(&self, profiles: Vec<SavedProfile>, by_hand: &[u64]) -> Running {
+        self.start_after(FormerPlatforms { profiles, ..FormerPlatforms::default() }, by_hand).await
+    }
+
+    /// At work, after a former run, beside accounts that are listed by hand.
+    pub(crate) async fn start_after(&self, former: FormerPlatforms, by_hand: &[u64]) -> Running {
+        let mut running = self.prepare(former, by_hand).await;
         running.platforms.resume();
         running
     }
 
     /// At rest.
-    pub(crate) async fn prepare(&self, saved: Vec<SavedProfile>, by_hand: &[u64]) -> Running {
+    pub(crate) async fn prepare(&self, former: FormerPlatforms, by_hand: &[u64]) -> Running {
         let config = api_config();
         let metrics = Arc::new(ExporterMetrics::new().unwrap());
         let client = ApiClient::new(&config, &[&self.platform.endpoint], metrics).unwrap();
@@ -153,7 +159,7 @@ impl Setting {
             reader: Arc::new(Reader::new(config.connect_timeout, Clock::System)),
             store: Arc::clone(&store),
             clock: Clock::System,
-            profiles: Profiles::new(saved, Saver::off()),
+            profiles: Profiles::new(former, Saver::off()),
             changes: sender,
             requests_per_second: config.requests_per_second,
         });

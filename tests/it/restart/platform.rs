@@ -9,7 +9,7 @@ use wechat_material_exporter::simulator::scenario::Scenario;
 use crate::installed::{Installed, are_listed_and_found, known, up_with_platform};
 
 #[tokio::test]
-async fn a_platform_is_asked_for_its_list_alone_and_the_file_holds_no_secret() {
+async fn a_platform_is_asked_nothing_before_its_time_and_the_file_holds_no_secret() {
     let installed = Installed::new(Scenario::generated_platform(6), "1h").await;
     installed.list_with_platform(1, "1h");
     let first = installed.serve().await;
@@ -22,11 +22,15 @@ async fn a_platform_is_asked_for_its_list_alone_and_the_file_holds_no_secret() {
     let before = calls.map(total);
     assert_eq!(before[1], 6);
 
-    let second = installed.serve().await;
-    let restored = second.wait_for("/metrics", |page| are_listed_and_found(page, 6)).await;
-    assert_eq!(known(&restored), known(&page), "nicknames and all");
-    second.stop().await;
-    assert_eq!((calls.map(total), total(Endpoint::AuthorizerList)), (before, 2));
+    for _ in 0..3 {
+        let next = installed.serve().await;
+        let restored = next.wait_for("/metrics", |page| are_listed_and_found(page, 6)).await;
+        assert_eq!(known(&restored), known(&page), "nicknames and all");
+        next.kill().await;
+    }
+    let once = installed.once().await;
+    assert!(are_listed_and_found(&String::from_utf8(once.stdout).unwrap(), 6));
+    assert_eq!((calls.map(total), total(Endpoint::AuthorizerList)), (before, 1));
 
     let path = installed.state();
     let text = fs::read_to_string(&path).unwrap();
