@@ -95,6 +95,7 @@ impl<'r> Accounts<'r> {
         let read = self.read.into_iter().filter_map(|raw| {
             self.report.set_rank(raw.rank);
             check_app_id(&raw, &mut app_ids, self.report);
+            check_name(&raw, self.report);
             check_platform(&raw, platforms, self.report);
             check_from_app_id(&raw, self.report);
             check_credential(&raw, &mut credentials, self.variables, self.report);
@@ -191,6 +192,15 @@ fn check_app_id(raw: &RawAccount, app_ids: &mut HashMap<AppId, AccountName>, rep
 }
 
 /// Refuses calls for the counts of another account.
+/// A discovered account is named by its app id, and hidden by one that has this name already.
+fn check_name(raw: &RawAccount, report: &Report) {
+    let (Some(name), Some(app_id)) = (&raw.name, &raw.app_id) else { return };
+    if name.as_str() != app_id.as_str() && AppId::parse(name.as_str()).is_some() {
+        let doubtful = "named like the app id of another account, which cannot be discovered then";
+        report.warn(&Place::Key(raw.path.to_string()), doubtful, "give it a name of its own");
+    }
+}
+
 fn check_from_app_id(raw: &RawAccount, report: &Report) {
     let Some(TokenSource::CloudHosting { from_app_id } | TokenSource::CloudFile { from_app_id, .. }) =
         &raw.token

@@ -62,12 +62,12 @@ async fn discovered_accounts_are_polled_too() {
     installed.list_with_platform(1, "10m");
     let (code, page, log) = parts(&installed.once().await);
     assert_eq!((code, up_with_platform(&page, 8)), (Some(0), true), "{log}{page}");
-    // Again: the platform is asked for its list alone, the accounts for nothing.
+    // Again: nothing is due, neither the accounts nor the platform's list.
     let (code, again, log) = parts(&installed.once().await);
     assert_eq!((code, known(&again)), (Some(0), known(&page)), "{log}");
     assert_eq!(installed.polls(), [1; 8]);
     let total = |endpoint| installed.simulator().total_calls(endpoint);
-    assert_eq!((total(Endpoint::AuthorizerList), total(Endpoint::AuthorizerInfo)), (2, 7));
+    assert_eq!((total(Endpoint::AuthorizerList), total(Endpoint::AuthorizerInfo)), (1, 7));
 }
 
 #[tokio::test]

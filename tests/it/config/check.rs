@@ -5,6 +5,7 @@ use std::fs;
 
 use tempfile::TempDir;
 
+use super::{ONE, load_text};
 use crate::program::{run, text};
 
 /// A directory with these files.
@@ -81,4 +82,17 @@ async fn a_broken_account_file_fails_the_check_with_all_its_faults() {
         places,
         ["a.yaml: accounts.b.interval", "a.yaml: accounts.b.colour", "b.yaml: line 1, column 11"]
     );
+}
+
+#[test]
+fn a_name_that_looks_like_another_accounts_app_id_is_doubtful() {
+    let of = |name: &str| {
+        let text = ONE.replace("{a: ", &format!("{{{name}: "));
+        load_text(&text, &[]).unwrap().warnings
+    };
+    assert_eq!(of("wx0123456789abcdef"), [""; 0], "its own");
+    assert!(of("wx0123456789abcdee")[0].ends_with(
+        "accounts.wx0123456789abcdee: named like the app id of another account, which cannot be discovered \
+         then: give it a name of its own"
+    ));
 }
