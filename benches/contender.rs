@@ -70,7 +70,7 @@ fn say(line: impl std::fmt::Display) {
 
 fn serve_store(accounts: u64) {
     let store = Arc::new(Store::default());
-    store.publish_all(fleet(accounts, CLOCK.now()), &[], None);
+    store.publish_all(fleet(accounts, CLOCK.now()).into_iter().map(Arc::new).collect(), &[], None);
     let own = Arc::new(ExporterMetrics::new().expect("own metrics"));
     let (shown, scrapes) = (Arc::clone(&store), Arc::clone(&own));
     let renderings = Renderings::new(move |format, encoding| {
@@ -90,7 +90,8 @@ fn serve_store(accounts: u64) {
     };
     serve(router(state), || {
         let now = CLOCK.now();
-        store.publish_all(store.snapshot().iter().map(|readings| polled(readings, now)).collect(), &[], None);
+        let polled = store.snapshot().iter().map(|readings| Arc::new(polled(readings, now))).collect();
+        store.publish_all(polled, &[], None);
     });
 }
 

@@ -218,9 +218,9 @@ impl Default for Store {
 
 impl Store {
     /// Replaces what is known of one account.
-    pub fn publish(&self, readings: Readings) {
+    pub fn publish(&self, readings: Arc<Readings>) {
         let name = readings.account.name.clone();
-        self.write(|fleet| _ = fleet.readings.insert(name, Arc::new(readings)));
+        self.write(|fleet| _ = fleet.readings.insert(name, readings));
     }
 
     /// Forgets one account: its series are gone at the next scrape.
@@ -232,12 +232,11 @@ impl Store {
     /// labels if they are new: all at once.
     pub fn publish_all(
         &self,
-        readings: Vec<Readings>,
+        readings: Vec<Arc<Readings>>,
         gone: &[AccountName],
         info_labels: Option<Arc<[String]>>,
     ) {
-        let readings: Vec<_> =
-            readings.into_iter().map(|one| (one.account.name.clone(), Arc::new(one))).collect();
+        let readings: Vec<_> = readings.into_iter().map(|one| (one.account.name.clone(), one)).collect();
         self.write(|fleet| {
             for name in gone {
                 fleet.readings.remove(name);

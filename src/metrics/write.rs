@@ -25,6 +25,10 @@ pub(crate) enum Value {
 /// does not count, small enough to stay in the cache.
 const CHUNK_BYTES: usize = 64 * 1024;
 
+/// Pages become a tenth by compression, this is to be sure: as room that is not written to costs no
+/// memory, and growing on the way costs twice the page.
+const LEAST_RATIO: usize = 6;
+
 /// A page in the making. Its lines are right if names and label names are; label values may be any text.
 pub(crate) struct PageWriter {
     format: Format,
@@ -42,7 +46,8 @@ impl PageWriter {
             Encoding::Identity => (expected_bytes, None, usize::MAX),
             Encoding::Gzip => {
                 let capacity = expected_bytes.min(CHUNK_BYTES + CHUNK_BYTES / 4);
-                (capacity, Some(GzEncoder::new(Vec::new(), Compression::fast())), CHUNK_BYTES)
+                let room = Vec::with_capacity(expected_bytes / LEAST_RATIO);
+                (capacity, Some(GzEncoder::new(room, Compression::fast())), CHUNK_BYTES)
             }
         };
         Self { format, text: Vec::with_capacity(capacity), compressor, chunk_bytes, samples: 0 }

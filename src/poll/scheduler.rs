@@ -88,7 +88,8 @@ pub struct Scheduler<P> {
     schedule: Schedule,
     /// Deadlines of polls that may not begin yet.
     leases: Leases,
-    accounts: HashMap<AccountKey, AccountState>,
+    /// Boxed: a table has more places than entries.
+    accounts: HashMap<AccountKey, Box<AccountState>>,
     running: JoinSet<PollReport>,
     visits: HashMap<Id, Running>,
     /// App ids that are being visited, and who waits to visit them too: under a new name, an account
@@ -291,7 +292,7 @@ where
         }
         let Some(state) = self.accounts.get(&key) else { return };
         if !next.ended.is_empty() {
-            self.outlets.store.publish(state.readings.clone());
+            self.outlets.store.publish(Arc::clone(&state.readings));
             self.keep(state, now);
             self.tell_ready();
         }

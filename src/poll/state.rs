@@ -27,13 +27,15 @@ use crate::wechat::error::{ApiError, Step};
 /// One account in the scheduler's hands.
 #[derive(Debug)]
 pub(super) struct AccountState {
-    pub(super) readings: Readings,
+    /// Shared with the store once it is published.
+    pub(super) readings: Arc<Readings>,
     /// Whether the configuration lists it; else a platform has found it.
     pub(super) is_listed: bool,
     token: TokenState,
     place: u64,
-    /// In the order of [`Collector::ALL`]; nothing where one is off.
-    collectors: [Option<CollectorState>; Collector::ALL.len()],
+    /// In the order of [`Collector::ALL`]; nothing where one is off. Boxed, because most accounts
+    /// have but one.
+    collectors: [Option<Box<CollectorState>>; Collector::ALL.len()],
     /// What the running visit was sent for.
     visited: Vec<Collector>,
     /// Whether the running visit was sent with token settings that are no longer the account's.
@@ -91,10 +93,10 @@ impl AccountState {
         let place = account.name.place();
         let collectors = Collector::ALL.map(|collector| {
             let interval = interval(&account, collector)?;
-            Some(CollectorState::entering(now.instant, interval, place))
+            Some(Box::new(CollectorState::entering(now.instant, interval, place)))
         });
         Self {
-            readings: Readings::new(account, now.wall),
+            readings: Arc::new(Readings::new(account, now.wall)),
             is_listed: false,
             token: TokenState::default(),
             place,
@@ -106,8 +108,13 @@ impl AccountState {
         }
     }
 
+    /// The readings, apart from those that were published.
+    fn readings_mut(&mut self) -> &mut Readings {
+        Arc::make_mut(&mut self.readings)
+    }
+
     fn collector(&self, collector: Collector) -> Option<&CollectorState> {
-        self.collectors[collector as usize].as_ref()
+        self.collectors[collector as usize].as_deref()
     }
 
     fn due_of(&self, collector: Collector) -> Option<Instant> {
@@ -121,7 +128,7 @@ impl AccountState {
 
     /// Which queue it waits in.
     pub(super) fn lane(&self) -> Lane {
-        let unreachable = self.collectors.iter().flatten().any(CollectorState::is_unreachable);
+        let unreachable = self.collectors.iter().flatten().any(|state| state.is_unreachable());
         if unreachable { Lane::Unreachable } else { Lane::Open }
     }
 
@@ -180,10 +187,11 @@ impl AccountState {
     /// happen: material is always on.
     pub(super) fn report(&mut self, report: PollReport, now: Moment) -> Option<Next> {
         self.lease = None;
-        self.readings.token_refreshes += report.refreshes;
-        self.readings.token_rejections += report.rejections;
+        let readings = self.readings_mut();
+        readings.token_refreshes += report.refreshes;
+        readings.token_rejections += report.rejections;
         if std::mem::take(&mut self.is_visit_outdated) {
-            self.visited.clear();
+            self.visited = Vec::new();
             return self.next(Vec::new());
         }
         self.token = report.token;
@@ -198,7 +206,7 @@ impl AccountState {
         if let Some(error) = report.token_error {
             ended.extend(self.token_failed(&error, now));
         }
-        self.visited.clear();
+        self.visited = Vec::new();
         self.next(ended)
     }
 
@@ -242,8 +250,8 @@ impl AccountState {
                 state.space(spacing, now.instant);
             }
         }
-        if let Some(material) = self.collector(Collector::Material) {
-            self.readings.interval = material.spacing;
+        if let Some(spacing) = self.collector(Collector::Material).map(|state| state.spacing) {
+            self.readings_mut().interval = spacing;
         }
         if self.due_of(Collector::Material) != due_before {
             self.show_next(now);
@@ -252,16 +260,17 @@ impl AccountState {
 
     /// Shows when material is polled next.
     fn show_next(&mut self, now: Moment) {
-        if let Some(material) = self.collector(Collector::Material) {
-            self.readings.next_poll = now.wall_of(material.due);
+        if let Some(due) = self.due_of(Collector::Material) {
+            self.readings_mut().next_poll = now.wall_of(due);
         }
     }
 
     fn succeeded(&mut self, collector: Collector, collected: Collected, now: Moment) -> Option<Ended> {
+        let readings = self.readings_mut();
         match collected {
-            Collected::Material(counts) => self.readings.last_good = Some(LastGood { counts, at: now.wall }),
-            Collected::Draft(drafts) => keep(self.readings.draft.as_deref_mut(), drafts, now.wall),
-            Collected::Quota(quotas) => keep(self.readings.quota.as_deref_mut(), quotas, now.wall),
+            Collected::Material(counts) => readings.last_good = Some(LastGood { counts, at: now.wall }),
+            Collected::Draft(drafts) => keep(readings.draft.as_deref_mut(), drafts, now.wall),
+            Collected::Quota(quotas) => keep(readings.quota.as_deref_mut(), quotas, now.wall),
         }
         self.space(now);
         let state = self.collectors[collector as usize].as_mut()?;
@@ -336,7 +345,7 @@ impl AccountState {
         let began = state.began(now.instant);
         (state.poll, state.last) = (None, Some(began));
         state.due = at;
-        let readings = &mut self.readings;
+        let readings = Arc::make_mut(&mut self.readings);
         let shown = match collector {
             Collector::Material => {
                 readings.polls += 1;

@@ -164,15 +164,15 @@ async fn the_metrics_page_may_be_elsewhere_and_in_the_status_page_s_place() {
 async fn ready_says_how_many_accounts_are_missing_and_never_goes_back() {
     let site = Site::new();
     assert_eq!(site.get("/-/healthy").await.0, StatusCode::OK);
-    site.store.publish(readings("a", LastPoll::Pending));
-    site.store.publish(readings("b", LastPoll::Pending));
-    site.store.publish(readings("c", LastPoll::Succeeded));
+    site.store.publish(readings("a", LastPoll::Pending).into());
+    site.store.publish(readings("b", LastPoll::Pending).into());
+    site.store.publish(readings("c", LastPoll::Succeeded).into());
     let (status, _, body) = site.get("/-/ready").await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(body, "Not ready: 2 of 3 accounts were not polled yet. Discovered ones are not waited for.\n");
 
     site.readiness.mark_ready();
-    site.store.publish(readings("d", LastPoll::Pending));
+    site.store.publish(readings("d", LastPoll::Pending).into());
     assert_eq!(site.get("/-/ready").await.0, StatusCode::OK);
 
     site.readiness.mark_stopping();
@@ -184,7 +184,7 @@ async fn ready_says_how_many_accounts_are_missing_and_never_goes_back() {
 #[tokio::test]
 async fn the_status_page_is_escaped_locked_down_and_in_the_reader_s_language() {
     let site = Site::new();
-    site.store.publish(readings("a", LastPoll::Pending));
+    site.store.publish(readings("a", LastPoll::Pending).into());
     let (status, headers, body) = site.get("/").await;
     assert_eq!(status, StatusCode::OK);
     assert_eq!(headers[CONTENT_TYPE], "text/html; charset=utf-8");

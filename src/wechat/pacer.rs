@@ -43,7 +43,12 @@ impl Pacer {
 
     /// Waits for the next free slot. A caller that goes away leaves its slot unused.
     pub(crate) async fn slot(&self) {
-        sleep_until(self.reserve(Instant::now())).await;
+        let now = Instant::now();
+        let slot = self.reserve(now);
+        // A timer rounds up to the next millisecond, and a slot is mostly free at once.
+        if slot > now {
+            sleep_until(slot).await;
+        }
     }
 
     /// The first free slot at or after `now`, taken from then on.

@@ -76,7 +76,7 @@ where
 
     /// Brings the labels of discovered accounts in line with their new names. Their platforms tell
     /// of them anew, but a page may be sooner.
-    fn relabel_discovered(&mut self, after: &[String]) -> Vec<Readings> {
+    fn relabel_discovered(&mut self, after: &[String]) -> Vec<Arc<Readings>> {
         let before = self.outlets.store.info_labels();
         if *before == *after {
             return Vec::new();
@@ -84,8 +84,9 @@ where
         let is_gone = |key: &AccountKey| self.visited.get(key) == Some(&true);
         let discovered = self.accounts.iter_mut().filter(|(key, state)| !state.is_listed && !is_gone(key));
         let relabelled = discovered.map(|(_, state)| {
-            state.readings.account = state.readings.account.relabelled(&before, after);
-            state.readings.clone()
+            let readings = Arc::make_mut(&mut state.readings);
+            readings.account = readings.account.relabelled(&before, after);
+            Arc::clone(&state.readings)
         });
         relabelled.collect()
     }
@@ -103,7 +104,7 @@ where
             && let Some(state) = self.accounts.get(&key)
         {
             tracing::info!(account = %key.name(), "account is polled now, as asked");
-            self.outlets.store.publish(state.readings.clone());
+            self.outlets.store.publish(Arc::clone(&state.readings));
             let lane = state.lane();
             self.place(key, lane, now.instant);
         }
@@ -114,7 +115,7 @@ where
     /// A new account is due at once, or when it was to be polled before a restart; a known one
     /// keeps all that is known of it, unless it is another account by the same name. What is to be
     /// published of it.
-    fn set(&mut self, account: Arc<Account>, is_listed: bool, now: Moment) -> Readings {
+    fn set(&mut self, account: Arc<Account>, is_listed: bool, now: Moment) -> Arc<Readings> {
         let key = AccountKey::new(account.name.clone());
         let is_visited = self.visited.contains_key(&key);
         if let Some(is_gone) = self.visited.get_mut(&key) {
@@ -130,14 +131,14 @@ where
                 let mut fresh = AccountState::new(account, now);
                 fresh.drop_visit(is_visited);
                 let state = other.into_mut();
-                *state = fresh;
+                **state = fresh;
                 state
             }
             Entry::Vacant(free) => {
                 let parked = self.parked.remove(&account.name);
                 let parked = parked.filter(|(before, _)| before.app_id == account.app_id);
                 let saved = self.restored.take_account(&account.name, &account.app_id);
-                free.insert(match (parked, saved) {
+                free.insert(Box::new(match (parked, saved) {
                     (Some((before, parked)), _) => {
                         let mut state = AccountState::restored(before, parked, None, now);
                         state.configure(account, now);
@@ -154,11 +155,11 @@ where
                         state
                     }
                     (None, None) => AccountState::new(account, now),
-                })
+                }))
             }
         };
         state.is_listed = is_listed;
-        let (readings, lane, due) = (state.readings.clone(), state.lane(), state.due());
+        let (readings, lane, due) = (Arc::clone(&state.readings), state.lane(), state.due());
         let is_of_round = self.rounds == Rounds::Endless || due.is_some_and(|due| due <= now.instant);
         if let Some(due) = due.filter(|_| is_of_round && !is_visited) {
             self.place(key, lane, due);

@@ -83,7 +83,7 @@ impl AccountState {
             let resumed =
                 resumed.unwrap_or_else(|| CollectorState::entering(otherwise, interval, resumption.place));
             let due = resumed.due;
-            state.collectors[collector as usize] = Some(resumed);
+            state.collectors[collector as usize] = Some(Box::new(resumed));
             Some(due)
         };
         let due = resume(Collector::Material, Some(Kept::from(&material)), now.instant);
@@ -91,10 +91,11 @@ impl AccountState {
         let otherwise = due.filter(|_| is_parked).unwrap_or(now.instant);
         resume(Collector::Draft, draft.as_ref().map(Kept::from), otherwise);
         resume(Collector::Quota, quota.as_ref().map(Kept::from), otherwise);
-        state.readings.last_good = material.last_good.map(|(counts, at)| LastGood { counts, at });
-        state.readings.last_poll = material.last_poll;
-        take(state.readings.draft.as_deref_mut(), draft);
-        take(state.readings.quota.as_deref_mut(), quota);
+        let readings = state.readings_mut();
+        readings.last_good = material.last_good.map(|(counts, at)| LastGood { counts, at });
+        readings.last_poll = material.last_poll;
+        take(readings.draft.as_deref_mut(), draft);
+        take(readings.quota.as_deref_mut(), quota);
         state.space(now);
         state.show_next(now);
         state

@@ -31,14 +31,15 @@ impl AccountState {
                 (Some(known), Some(interval)) => known.change_interval(interval, now.instant, self.place),
                 (None, Some(interval)) => {
                     let due = waits.unwrap_or(now.instant);
-                    *known = Some(CollectorState::entering(due, interval, self.place));
+                    *known = Some(Box::new(CollectorState::entering(due, interval, self.place)));
                 }
                 (_, None) => *known = None,
             }
         }
-        self.readings.draft = account.collect.draft.map(|_| self.readings.draft.take().unwrap_or_default());
-        self.readings.quota = account.collect.quota.map(|_| self.readings.quota.take().unwrap_or_default());
-        self.readings.account = account;
+        let readings = self.readings_mut();
+        readings.draft = account.collect.draft.map(|_| readings.draft.take().unwrap_or_default());
+        readings.quota = account.collect.quota.map(|_| readings.quota.take().unwrap_or_default());
+        readings.account = account;
         if is_token_new {
             self.token = TokenState::default();
             self.is_visit_outdated |= !self.visited.is_empty();
