@@ -76,7 +76,8 @@ fn serve_store(accounts: u64) {
     let renderings = Renderings::new(move |format, encoding| {
         let (readings, info_labels) = shown.snapshot_with_labels();
         let now = CLOCK.now();
-        let page = Page { readings: &readings, platforms: &[], info_labels: &info_labels, now, own: &own };
+        let page =
+            Page { readings: &readings, platforms: &[], info_labels: &info_labels, now, own: Some(&own) };
         render(&page, format, encoding)
     });
     let state = WebState {
@@ -85,6 +86,7 @@ fn serve_store(accounts: u64) {
         readiness: Readiness::default(),
         telemetry_path: TelemetryPath::parse(METRICS).expect("a path"),
         renderings: Arc::new(renderings),
+        external_url: None,
         lifecycle: None,
         on_scrape: Box::new(move || scrapes.scraped()),
     };
@@ -128,7 +130,7 @@ fn compare_rendering(accounts: u64, runs: usize) {
     let own = ExporterMetrics::new().expect("own metrics");
     let now = CLOCK.now();
     let readings: Vec<_> = fleet(accounts, now).into_iter().map(Arc::new).collect();
-    let page = Page { readings: &readings, platforms: &[], info_labels: &[], now, own: &own };
+    let page = Page { readings: &readings, platforms: &[], info_labels: &[], now, own: Some(&own) };
     let series = Series::new(accounts);
     for _ in 0..runs {
         let ours = seconds(|| render(&page, Format::Text, Encoding::Identity));

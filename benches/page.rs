@@ -19,7 +19,7 @@ fn page_writer(criterion: &mut Criterion) {
     let own = ExporterMetrics::new().expect("own metrics");
     for accounts in [100, 10_000, 100_000] {
         let readings: Vec<_> = fleet::fleet(accounts, NOW).into_iter().map(Arc::new).collect();
-        let page = Page { readings: &readings, platforms: &[], info_labels: &[], now: NOW, own: &own };
+        let page = Page { readings: &readings, platforms: &[], info_labels: &[], now: NOW, own: Some(&own) };
         let mut group = criterion.benchmark_group("page");
         group.sample_size(10).measurement_time(Duration::from_secs(if accounts > 10_000 { 6 } else { 3 }));
         let bytes = render(&page, Format::Text, Encoding::Identity).len();

@@ -25,6 +25,7 @@ use crate::reload::{InForce, ReloadRequests, Reloads, Source, show_broken};
 use crate::store::{LastPoll, Store};
 use crate::web::accept;
 use crate::web::connection::ConnectionLimits;
+use crate::web::external_url::ExternalUrl;
 use crate::web::ready::Readiness;
 use crate::web::rendering::Renderings;
 use crate::web::telemetry_path::TelemetryPath;
@@ -43,6 +44,8 @@ pub struct Settings {
     pub listen: Vec<ListenAddress>,
     /// Where the metrics page is.
     pub telemetry_path: TelemetryPath,
+    /// Where others reach it, if not as a request says.
+    pub external_url: Option<ExternalUrl>,
     /// Whether it may be asked to reload and to poll.
     pub enable_lifecycle: bool,
     /// Where it keeps what outlives it.
@@ -95,11 +98,14 @@ impl App {
         metrics.configured(&config, broken.iter().map(|file| file.accounts).sum(), CLOCK.now());
         let (saver, restored, saving) = open_state(settings.state_file).await?;
         let outlets = Outlets { store, metrics, ready: Readiness::default(), saver };
-        let polling = Polling::new(Arc::new(config), client, outlets, restored);
+        let config = Arc::new(config);
+        outlets.store.publish_config(Arc::clone(&config));
+        let polling = Polling::new(config, client, outlets, restored);
         let (reloads, requests) = Reloads::new();
         let lifecycle = Lifecycle { reloads: reloads.clone(), polls: polling.sender.clone() };
         let lifecycle = settings.enable_lifecycle.then_some(lifecycle);
-        let router = web::router(web_state(&polling.outlets, settings.telemetry_path, lifecycle));
+        let (path, external_url) = (settings.telemetry_path, settings.external_url);
+        let router = web::router(web_state(&polling.outlets, path, external_url, lifecycle));
         Ok(Self { source, polling, saving, reloads, requests, listeners, router })
     }
 
@@ -173,7 +179,7 @@ impl App {
             platforms: &platforms,
             info_labels: &info_labels,
             now: CLOCK.now(),
-            own: &metrics,
+            own: Some(&metrics),
         };
         Ok(Round {
             page: page::render(&page, Format::Text, Encoding::Identity),
@@ -228,7 +234,12 @@ async fn supervise(
     Ok(())
 }
 
-fn web_state(outlets: &Outlets, telemetry_path: TelemetryPath, lifecycle: Option<Lifecycle>) -> WebState {
+fn web_state(
+    outlets: &Outlets,
+    telemetry_path: TelemetryPath,
+    external_url: Option<ExternalUrl>,
+    lifecycle: Option<Lifecycle>,
+) -> WebState {
     let (store, own) = (Arc::clone(&outlets.store), Arc::clone(&outlets.metrics));
     let renderings = Renderings::new(move |format, encoding| {
         let (readings, info_labels) = store.snapshot_with_labels();
@@ -238,7 +249,7 @@ fn web_state(outlets: &Outlets, telemetry_path: TelemetryPath, lifecycle: Option
             platforms: &platforms,
             info_labels: &info_labels,
             now: CLOCK.now(),
-            own: &own,
+            own: Some(&own),
         };
         page::render(&page, format, encoding)
     });
@@ -248,6 +259,7 @@ fn web_state(outlets: &Outlets, telemetry_path: TelemetryPath, lifecycle: Option
         clock: CLOCK,
         readiness: outlets.ready.clone(),
         telemetry_path,
+        external_url,
         renderings: Arc::new(renderings),
         lifecycle,
         on_scrape: Box::new(move || metrics.scraped()),

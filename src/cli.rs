@@ -11,6 +11,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::listen::ListenAddress;
 use crate::shard::{self, Shard};
 use crate::telemetry::{LogFormat, LogLevel};
+use crate::web::external_url::ExternalUrl;
 use crate::web::telemetry_path::TelemetryPath;
 
 /// The port registered for nothing else that is common; `:PORT` means all addresses.
@@ -64,6 +65,7 @@ impl Command {
                 "total_shards",
                 "listen",
                 "telemetry_path",
+                "external_url",
                 "enable_lifecycle",
             ],
         }
@@ -145,6 +147,15 @@ pub struct Flags {
     /// Path of the metrics page
     #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics", value_parser = telemetry_path, global = true, env = "WECHAT_EXPORTER_WEB_TELEMETRY_PATH")]
     pub telemetry_path: TelemetryPath,
+    /// URL under which others reach the exporter, for the targets of /sd; without it, what each request
+    /// says
+    #[arg(
+        long = "web.external-url",
+        value_name = "URL",
+        global = true,
+        env = "WECHAT_EXPORTER_WEB_EXTERNAL_URL"
+    )]
+    pub external_url: Option<ExternalUrl>,
     /// Allow POST /-/reload and POST /-/poll
     #[arg(long = "web.enable-lifecycle", global = true, env = "WECHAT_EXPORTER_WEB_ENABLE_LIFECYCLE")]
     pub enable_lifecycle: bool,

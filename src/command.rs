@@ -49,6 +49,7 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
         let settings = Settings {
             listen: flags.listen.clone(),
             telemetry_path: flags.telemetry_path.clone(),
+            external_url: flags.external_url.clone(),
             enable_lifecycle: flags.enable_lifecycle,
             state_file: state_file(flags),
         };

@@ -208,6 +208,7 @@ impl InForce {
         }
         self.platforms.resume();
         self.config = Arc::new(config);
+        self.store.publish_config(Arc::clone(&self.config));
     }
 }
 

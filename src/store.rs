@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::clock::WallTime;
-use crate::config::{Account, AccountName, PerKind, PlatformName};
+use crate::config::{Account, AccountName, Config, PerKind, PlatformName};
 use crate::token::advice::advice;
 use crate::wechat::class::{Bilingual, ErrCode, ErrorClass};
 use crate::wechat::collect::ApiQuota;
@@ -194,6 +194,7 @@ pub struct PlatformReadings {
 pub struct Store {
     fleet: RwLock<Fleet>,
     platforms: RwLock<BTreeMap<PlatformName, Arc<PlatformReadings>>>,
+    config: RwLock<Option<Arc<Config>>>,
     config_faults: RwLock<Arc<[String]>>,
     changes: watch::Sender<u64>,
 }
@@ -210,6 +211,7 @@ impl Default for Store {
         Self {
             fleet: RwLock::default(),
             platforms: RwLock::default(),
+            config: RwLock::default(),
             config_faults: RwLock::default(),
             changes: watch::Sender::new(0),
         }
@@ -283,6 +285,16 @@ impl Store {
         self.platforms.read().unwrap_or_else(PoisonError::into_inner).values().map(Arc::clone).collect()
     }
 
+    /// Replaces the configuration in force.
+    pub fn publish_config(&self, config: Arc<Config>) {
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = Some(config);
+    }
+
+    /// The configuration in force; none before it is published.
+    pub fn config(&self) -> Option<Arc<Config>> {
+        self.config.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Replaces what is wrong with the configuration that was read last, one line for each fault.
     pub fn publish_config_faults(&self, faults: Vec<String>) {
         *self.config_faults.write().unwrap_or_else(PoisonError::into_inner) = faults.into();
@@ -297,6 +309,12 @@ impl Store {
     /// What is known of one account.
     pub fn get(&self, name: &AccountName) -> Option<Arc<Readings>> {
         self.fleet().readings.get(name).cloned()
+    }
+
+    /// As [`Store::get`], with the names of the account's info labels.
+    pub fn get_with_labels(&self, name: &AccountName) -> Option<(Arc<Readings>, Arc<[String]>)> {
+        let fleet = self.fleet();
+        Some((Arc::clone(fleet.readings.get(name)?), Arc::clone(&fleet.info_labels)))
     }
 
     /// All readings in name order, as of one moment.

@@ -14,6 +14,7 @@ mod keepers;
 mod keys;
 mod layers;
 mod load;
+mod masked;
 pub mod platform;
 mod platforms;
 mod presets;

@@ -28,8 +28,8 @@ pub struct Page<'a> {
     pub info_labels: &'a [String],
     /// Decides which counts are still held.
     pub now: WallTime,
-    /// The exporter's own metrics.
-    pub own: &'a ExporterMetrics,
+    /// The exporter's own metrics, where they belong on the page.
+    pub own: Option<&'a ExporterMetrics>,
 }
 
 /// The bytes of a page. Takes time in proportion to the accounts, so it does not belong on a thread
@@ -38,7 +38,7 @@ pub fn render(page: &Page<'_>, format: Format, encoding: Encoding) -> Vec<u8> {
     let mut writer = PageWriter::new(format, encoding, expected_bytes(page));
     AccountFamilies::new(page).write(&mut writer);
     optional::write_platforms(page.platforms, &mut writer);
-    for family in page.own.gather() {
+    for family in page.own.map(ExporterMetrics::gather).into_iter().flatten() {
         write_gathered(&mut writer, &family);
     }
     writer.finish()

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
 use axum::http::header::{
     ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LANGUAGE,
     CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
@@ -11,13 +12,19 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use crate::metrics::Encoding;
+use serde::Deserialize;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+
+use crate::config::AccountName;
+use crate::metrics::page::{Page, render};
+use crate::metrics::{Encoding, Format};
 use crate::store::LastPoll;
-use crate::web::WebState;
+use crate::web::external_url::ExternalUrl;
 use crate::web::negotiate::{self, Language};
 use crate::web::ready::ReadyState;
 use crate::web::rendering::{RenderingFailed, SharedPage};
-use crate::web::{status, texts};
+use crate::web::{WebState, discovery, status, texts};
 
 /// Sent with the status page: it shows text from outside, so nothing on it may run or be framed.
 const HTML_HEADERS: [(HeaderName, &str); 5] = [
@@ -26,10 +33,15 @@ const HTML_HEADERS: [(HeaderName, &str); 5] = [
         CONTENT_SECURITY_POLICY,
         "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     ),
-    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    NOT_SNIFFED,
     (REFERRER_POLICY, "no-referrer"),
-    (CACHE_CONTROL, "no-store"),
+    NOT_KEPT,
 ];
+const NOT_SNIFFED: (HeaderName, &str) = (X_CONTENT_TYPE_OPTIONS, "nosniff");
+const NOT_KEPT: (HeaderName, &str) = (CACHE_CONTROL, "no-store");
+
+/// Most pages at once that are made for one request each.
+const MOST_AT_ONCE: usize = 2;
 
 /// The state with the status page in each language, shared like the metrics page: it may list
 /// many accounts.
@@ -37,6 +49,15 @@ pub(super) struct Pages {
     pub(super) state: WebState,
     status_en: SharedPage,
     status_zh: SharedPage,
+    config: SharedPage,
+    /// Pages that depend on the request are made so many at a time.
+    turns: Semaphore,
+}
+
+/// The query of the metrics page.
+#[derive(Debug, Deserialize)]
+pub(super) struct Selection {
+    account: Option<String>,
 }
 
 impl Pages {
@@ -55,17 +76,37 @@ impl Pages {
                 .map_err(|_| RenderingFailed)
             })
         };
-        Self { status_en: status(Language::En), status_zh: status(Language::Zh), state }
+        let store = Arc::clone(&state.store);
+        let config = SharedPage::new(move || match store.config() {
+            Some(config) => Ok(config.masked().into_bytes()),
+            None => Err(RenderingFailed),
+        });
+        let (status_en, status_zh) = (status(Language::En), status(Language::Zh));
+        Self { status_en, status_zh, config, turns: Semaphore::new(MOST_AT_ONCE), state }
     }
 }
 
 type Shared = State<Arc<Pages>>;
 
-pub(super) async fn metrics(State(pages): Shared, headers: HeaderMap) -> Response {
+pub(super) async fn metrics(
+    State(pages): Shared,
+    selection: Result<Query<Selection>, QueryRejection>,
+    headers: HeaderMap,
+) -> Response {
+    let Ok(Query(Selection { account })) = selection else {
+        return told(StatusCode::BAD_REQUEST, "Name one account, or none: ?account=NAME");
+    };
     (pages.state.on_scrape)();
     let format = negotiate::format(negotiate::joined(&headers, &ACCEPT).as_deref());
     let encoding = negotiate::encoding(negotiate::joined(&headers, &ACCEPT_ENCODING).as_deref());
-    let page = match pages.state.renderings.page(format, encoding).await {
+    let page = match account {
+        None => pages.state.renderings.page(format, encoding).await,
+        Some(name) => match of_account(&pages.state, &name, format, encoding) {
+            Some(page) => Ok(page.into()),
+            None => return told(StatusCode::NOT_FOUND, "There is no account of this name."),
+        },
+    };
+    let page = match page {
         Ok(page) => page,
         Err(error) => return failed(error),
     };
@@ -78,6 +119,50 @@ pub(super) async fn metrics(State(pages): Shared, headers: HeaderMap) -> Respons
         Encoding::Gzip => _ = headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip")),
     }
     response
+}
+
+/// The families of one account, if there is one of this name.
+fn of_account(state: &WebState, name: &str, format: Format, encoding: Encoding) -> Option<Vec<u8>> {
+    let (readings, info_labels) = state.store.get_with_labels(&AccountName::parse(name)?)?;
+    let page = Page {
+        readings: &[readings],
+        platforms: &[],
+        info_labels: &info_labels,
+        now: state.clock.now(),
+        own: None,
+    };
+    Some(render(&page, format, encoding))
+}
+
+/// The accounts as targets of Prometheus.
+pub(super) async fn discovery(State(pages): Shared, headers: HeaderMap) -> Response {
+    let state = &pages.state;
+    let Some(url) = state.external_url.clone().or_else(|| ExternalUrl::of_request(&headers)) else {
+        return told(StatusCode::BAD_REQUEST, "The header Host is missing, or not one host.");
+    };
+    let (store, path) = (Arc::clone(&state.store), state.telemetry_path.clone());
+    let groups = move || {
+        let (readings, info_labels) = store.snapshot_with_labels();
+        discovery::groups(&readings, &info_labels, &url, &path)
+    };
+    // Closed never, and a panic is told by the task.
+    let _turn = pages.turns.acquire().await;
+    match spawn_blocking(groups).await {
+        Ok(Ok(groups)) => {
+            ([(CONTENT_TYPE, "application/json"), NOT_SNIFFED, NOT_KEPT], groups).into_response()
+        }
+        _ => failed(RenderingFailed),
+    }
+}
+
+/// The configuration in force.
+pub(super) async fn config(State(pages): Shared) -> Response {
+    match pages.config.get().await {
+        Ok(text) => {
+            ([(CONTENT_TYPE, "text/plain; charset=utf-8"), NOT_SNIFFED, NOT_KEPT], text).into_response()
+        }
+        Err(error) => failed(error),
+    }
 }
 
 pub(super) async fn status(State(pages): Shared, headers: HeaderMap) -> Response {
@@ -97,11 +182,8 @@ pub(super) async fn status(State(pages): Shared, headers: HeaderMap) -> Response
 
 pub(super) async fn style() -> impl IntoResponse {
     // The page asks for it by version, so it may be kept.
-    let headers = [
-        (CONTENT_TYPE, "text/css; charset=utf-8"),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (CACHE_CONTROL, "public, max-age=86400"),
-    ];
+    let headers =
+        [(CONTENT_TYPE, "text/css; charset=utf-8"), NOT_SNIFFED, (CACHE_CONTROL, "public, max-age=86400")];
     (headers, Bytes::from_static(include_bytes!("../../templates/style.css")))
 }
 
@@ -130,6 +212,10 @@ pub(super) async fn not_found() -> impl IntoResponse {
 
 pub(super) async fn method_not_allowed() -> impl IntoResponse {
     (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "GET, HEAD")], "Method not allowed.\n")
+}
+
+fn told(status: StatusCode, text: &str) -> Response {
+    (status, format!("{text}\n")).into_response()
 }
 
 fn unavailable(text: String) -> Response {

@@ -2,6 +2,8 @@
 
 pub mod accept;
 pub mod connection;
+mod discovery;
+pub mod external_url;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod handlers;
@@ -25,6 +27,7 @@ use crate::clock::Clock;
 use crate::poll::change::FleetChange;
 use crate::reload::Reloads;
 use crate::store::Store;
+use crate::web::external_url::ExternalUrl;
 use crate::web::ready::Readiness;
 use crate::web::rendering::Renderings;
 use crate::web::telemetry_path::TelemetryPath;
@@ -39,6 +42,8 @@ pub struct WebState {
     pub readiness: Readiness,
     /// Where the metrics page is.
     pub telemetry_path: TelemetryPath,
+    /// Where others reach the exporter, if not as a request says.
+    pub external_url: Option<ExternalUrl>,
     /// The metrics page.
     pub renderings: Arc<Renderings>,
     /// What may be asked of the exporter; nothing if that is not enabled.
@@ -73,6 +78,8 @@ pub fn router(state: WebState) -> Router {
         .route(telemetry_path::HEALTHY, get(handlers::healthy))
         .route(telemetry_path::READY, get(handlers::ready))
         .route(telemetry_path::STYLE, get(handlers::style))
+        .route(telemetry_path::DISCOVERY, get(handlers::discovery))
+        .route(telemetry_path::CONFIG, get(handlers::config))
         .route(telemetry_path::RELOAD, post(lifecycle::reload).fallback(lifecycle::method_not_allowed))
         .route(telemetry_path::POLL, post(lifecycle::poll).fallback(lifecycle::method_not_allowed));
     if metrics_path != telemetry_path::STATUS {

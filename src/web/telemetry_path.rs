@@ -13,8 +13,13 @@ pub(super) const POLL: &str = "/-/poll";
 /// The status page's style sheet.
 pub(super) const STYLE: &str = "/style.css";
 
+/// The accounts as targets.
+pub(super) const DISCOVERY: &str = "/sd";
+/// The configuration in force.
+pub(super) const CONFIG: &str = "/config";
+
 /// Paths that are, or are meant to be, something else's.
-const TAKEN: [&str; 4] = [STYLE, "/status.json", "/sd", "/config"];
+const TAKEN: [&str; 4] = [STYLE, "/status.json", DISCOVERY, CONFIG];
 
 /// The path of the metrics page: a literal path that no other page has.
 #[derive(Clone, Debug, PartialEq, Eq)]

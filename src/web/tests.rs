@@ -17,6 +17,8 @@ use crate::poll::change::PollNowAnswer;
 use crate::secret::SecretSource;
 use crate::store::{LastPoll, Readings};
 
+mod accounts;
+
 struct Site {
     router: Router,
     store: Arc<Store>,
@@ -47,6 +49,7 @@ impl Site {
             clock: Clock::System,
             readiness: readiness.clone(),
             telemetry_path: TelemetryPath::parse(path).unwrap(),
+            external_url: None,
             renderings: Arc::new(Renderings::new(render)),
             lifecycle,
             on_scrape: Box::new(move || _ = count.fetch_add(1, Ordering::SeqCst)),

@@ -227,7 +227,15 @@ async fn no_output_ever_holds_a_secret_or_a_token() {
         let ended = |page: &str| page.lines().filter(|line| line.starts_with("wechat_account_up{")).count();
         let metrics = exporter.wait_for("/metrics", |page| ended(page) == accounts).await;
         let mut seen = vec![("metrics", metrics)];
-        for path in ["/", "/-/ready", "/-/healthy", "/nowhere?access_token=canary-token-0004"] {
+        for path in [
+            "/",
+            "/config",
+            "/sd",
+            "/metrics?account=a0",
+            "/-/ready",
+            "/-/healthy",
+            "/nowhere?access_token=canary-token-0004",
+        ] {
             seen.push((path, exporter.page(path).await));
         }
         let client = reqwest::Client::new();
@@ -235,6 +243,7 @@ async fn no_output_ever_holds_a_secret_or_a_token() {
             client.get(format!("{}/metrics", exporter.url)).header("accept", "application/openmetrics-text");
         seen.push(("openmetrics", open.send().await.unwrap().text().await.unwrap()));
         assert_classes(&seen[0].1);
+        assert!(seen.iter().any(|(path, text)| *path == "/config" && text.matches("<secret>").count() > 20));
         exporter.signal("TERM");
         let (_, out, log) = exporter.ended().await;
         assert!(log.lines().count() > accounts, "the log is there at all: {log}");

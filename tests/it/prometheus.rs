@@ -84,10 +84,14 @@ pub(crate) struct Prometheus {
 
 impl Prometheus {
     pub(crate) async fn start(targets: &[&str]) -> Self {
+        Self::finding(&format!("static_configs: [{{targets: ['{}']}}]", targets.join("', '"))).await
+    }
+
+    /// With its targets from elsewhere.
+    async fn finding(targets: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let config = format!(
-            "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n  - job_name: wechat\n    static_configs: [{{targets: ['{}']}}]\n",
-            targets.join("', '")
+            "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n  - job_name: wechat\n    {targets}\n"
         );
         let file = dir.path().join("prometheus.yml");
         std::fs::write(&file, config).unwrap();
@@ -155,6 +159,28 @@ async fn prometheus_scrapes_it_and_reads_the_numbers_back() {
     assert!((of(&items, "voice") - 970.0).abs() <= 5.0, "{items:?}");
     let failing = prometheus.wait_for("wechat_account_failing{account=\"secret-wrong\"}", one).await;
     assert_eq!((&failing[0].0["class"], &failing[0].0["errcode"]), (&"secret".into(), &"40125".into()));
+    exporter.end().await;
+}
+
+#[tokio::test]
+async fn prometheus_finds_each_account_as_a_target_of_its_own() {
+    let exporter = Exporter::on_simulator(Scenario::generated(3), SELDOM).await;
+    exporter.wait_for(|readings| readings.last_poll != LastPoll::Pending).await;
+    let found = format!("http_sd_configs: [{{url: '{}', refresh_interval: 1s}}]", exporter.url("/sd"));
+    let prometheus = Prometheus::finding(&found).await;
+    let up = prometheus
+        .wait_for("up", |series| series.len() == 3 && series.iter().all(|(_, value)| *value > 0.0))
+        .await;
+    for (at, name) in ["simulated-0", "simulated-1", "simulated-2"].into_iter().enumerate() {
+        let instance = format!("{}/{name}", exporter.address);
+        assert!(up.iter().any(|(labels, _)| labels["instance"] == instance.as_str()), "{up:?}");
+        let query = format!("wechat_account_up{{instance=\"{instance}\"}}");
+        let series = prometheus.wait_for(&query, |series| series.len() == 1).await;
+        assert_eq!(series[0].0["account"], name, "account {at} has its own label");
+        assert!(series[0].0.get("exported_account").is_none());
+    }
+    let own = prometheus.wait_for("count(wechat_material_items)", |series| series.len() == 1).await;
+    assert!((own[0].1 - 12.0).abs() < f64::EPSILON, "{own:?}");
     exporter.end().await;
 }
 

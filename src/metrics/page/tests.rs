@@ -18,8 +18,13 @@ fn page_with_labels(readings: Vec<Readings>, info_labels: &[&str], format: Forma
     let readings: Vec<_> = readings.into_iter().map(Arc::new).collect();
     let info_labels: Vec<_> = info_labels.iter().map(|&label| label.to_owned()).collect();
     let own = ExporterMetrics::new().unwrap();
-    let page =
-        Page { readings: &readings, platforms: &platforms(), info_labels: &info_labels, now: NOW, own: &own };
+    let page = Page {
+        readings: &readings,
+        platforms: &platforms(),
+        info_labels: &info_labels,
+        now: NOW,
+        own: Some(&own),
+    };
     String::from_utf8(render(&page, format, Encoding::Identity)).unwrap()
 }
 
@@ -199,7 +204,7 @@ fn a_compressed_page_is_the_same_page() {
     let readings: Vec<_> =
         (0..400).map(|n| Arc::new(succeeded(account(&format!("a{n:03}")), MINUTE))).collect();
     let own = ExporterMetrics::new().unwrap();
-    let page = Page { readings: &readings, platforms: &[], info_labels: &[], now: NOW, own: &own };
+    let page = Page { readings: &readings, platforms: &[], info_labels: &[], now: NOW, own: Some(&own) };
     for format in [Format::Text, Format::OpenMetrics] {
         let mut unpacked = String::new();
         GzDecoder::new(&render(&page, format, Encoding::Gzip)[..]).read_to_string(&mut unpacked).unwrap();
@@ -214,8 +219,13 @@ fn the_expected_size_is_enough() {
     let readings: Vec<_> = fleet().into_iter().map(Arc::new).collect();
     let own = ExporterMetrics::new().unwrap();
     for count in [0, 1, 4] {
-        let page =
-            Page { readings: &readings[..count], platforms: &[], info_labels: &[], now: NOW, own: &own };
+        let page = Page {
+            readings: &readings[..count],
+            platforms: &[],
+            info_labels: &[],
+            now: NOW,
+            own: Some(&own),
+        };
         let expected = expected_bytes(&page);
         for format in [Format::Text, Format::OpenMetrics] {
             assert!(render(&page, format, Encoding::Identity).len() <= expected);

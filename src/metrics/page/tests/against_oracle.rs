@@ -146,7 +146,7 @@ proptest! {
     #[test]
     fn account_families_read_as_the_crate_writes_them((readings, info_labels) in fleet()) {
         let own = ExporterMetrics::new().unwrap();
-        let of = |readings| Page { readings, platforms: &[], info_labels: &info_labels, now: NOW, own: &own };
+        let of = |readings| Page { readings, platforms: &[], info_labels: &info_labels, now: NOW, own: Some(&own) };
         let page = String::from_utf8(render(&of(&readings), Format::Text, Encoding::Identity)).unwrap();
         let own_part = page.find("# HELP process_").or_else(|| page.find("# HELP wechat_exporter_")).unwrap();
         let (accounts, _) = page.split_at(own_part);
