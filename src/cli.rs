@@ -54,9 +54,16 @@ impl Command {
     /// The flags that mean nothing to it.
     fn meaningless(&self) -> &'static [&'static str] {
         match self {
-            Self::Demo | Self::Simulate(_) => {
-                &["config_file", "config_check", "once", "state_file", "shard", "total_shards"]
-            }
+            Self::Demo | Self::Simulate(_) => &[
+                "config_file",
+                "config_check",
+                "once",
+                "state_file",
+                "shard",
+                "total_shards",
+                "web_config_file",
+                "auth_exempt_health",
+            ],
             Self::Doctor(_) => &[
                 "config_check",
                 "once",
@@ -66,6 +73,8 @@ impl Command {
                 "listen",
                 "telemetry_path",
                 "external_url",
+                "web_config_file",
+                "auth_exempt_health",
                 "enable_lifecycle",
             ],
         }
@@ -106,6 +115,7 @@ pub struct Simulate {
 
 /// Flags that may stand before or after a sub-command.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags are independent of each other")]
 pub struct Flags {
     /// Configuration file, YAML; any readable path
     #[arg(
@@ -156,6 +166,18 @@ pub struct Flags {
         env = "WECHAT_EXPORTER_WEB_EXTERNAL_URL"
     )]
     pub external_url: Option<ExternalUrl>,
+    /// File with TLS, client certificates, users and headers, in the format of Prometheus's
+    /// exporter-toolkit; read again when it or a file that it names changes
+    #[arg(
+        long = "web.config.file",
+        value_name = "PATH",
+        global = true,
+        env = "WECHAT_EXPORTER_WEB_CONFIG_FILE"
+    )]
+    pub web_config_file: Option<PathBuf>,
+    /// Serve /-/healthy and /-/ready without a password where --web.config.file names users
+    #[arg(long = "web.auth-exempt-health", global = true, env = "WECHAT_EXPORTER_WEB_AUTH_EXEMPT_HEALTH")]
+    pub auth_exempt_health: bool,
     /// Allow POST /-/reload and POST /-/poll
     #[arg(long = "web.enable-lifecycle", global = true, env = "WECHAT_EXPORTER_WEB_ENABLE_LIFECYCLE")]
     pub enable_lifecycle: bool,
@@ -340,7 +362,6 @@ mod tests {
             "--shard -1",
             "--total-shards 0",
             "--total-shards 2 --shard 2",
-            "--web.config.file x",
             "--config.fil x",
             "x",
         ] {

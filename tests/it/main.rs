@@ -29,4 +29,5 @@ mod restart;
 mod shards;
 mod sources;
 mod takeover;
+mod web_config;
 mod wire;
