@@ -366,3 +366,6 @@ fn keep<T>(readings: Option<&mut OptionalReadings<T>>, value: T, at: WallTime) {
         readings.last_good = Some((value, at));
     }
 }
+
+#[cfg(test)]
+mod tests;
