@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use tokio_util::sync::CancellationToken;
+use tracing::Level;
 
 use crate::app::{App, Round, Settings};
 use crate::budget::table::Table;
@@ -15,6 +16,7 @@ use crate::reload::Source;
 use crate::shutdown::{Hangups, Signals};
 use crate::simulator::scenario::Scenario;
 use crate::simulator::{self, Simulator};
+use crate::telemetry::Reader;
 use crate::{demo, doctor, telemetry};
 
 /// Runs the chosen command to its end. An error is a failure of configuration or at run time.
@@ -35,8 +37,11 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 
 /// Writes an error to stderr, one line for each fault.
 pub fn complain(error: &anyhow::Error) {
-    // Nobody is left to tell when stderr is closed.
-    drop(writeln!(std::io::stderr(), "{error:#}"));
+    let prefix = Reader::of_stderr().prefix(Level::ERROR);
+    for line in format!("{error:#}").lines() {
+        // Nobody is left to tell when stderr is closed.
+        drop(writeln!(std::io::stderr(), "{prefix}{line}"));
+    }
 }
 
 async fn serve(flags: &Flags) -> anyhow::Result<()> {
