@@ -16,6 +16,7 @@ use crate::reload::Source;
 use crate::shutdown::{Hangups, Signals};
 use crate::simulator::scenario::Scenario;
 use crate::simulator::{self, Simulator};
+use crate::systemd::Systemd;
 use crate::telemetry::Reader;
 use crate::{demo, doctor, telemetry};
 
@@ -57,6 +58,7 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
             external_url: flags.external_url.clone(),
             enable_lifecycle: flags.enable_lifecycle,
             state_file: state_file(flags),
+            systemd: Systemd::from_environment(),
         };
         let app = App::bind(loaded, Some(source), settings).await?;
         let reloads = app.reloads();

@@ -18,6 +18,7 @@ use crate::platform::RunningPlatforms;
 use crate::poll::change::{FleetChange, Listing};
 use crate::shard::Shard;
 use crate::store::Store;
+use crate::systemd::{self, Systemd, Told};
 use crate::wechat::client::ApiClient;
 
 /// Requests for a reload that wait for the one in progress.
@@ -97,6 +98,8 @@ pub struct InForce {
     pub store: Arc<Store>,
     /// Shows how the last reload ended.
     pub metrics: Arc<ExporterMetrics>,
+    /// Is told that a reload is under way.
+    pub systemd: Systemd,
     /// The wall clock.
     pub clock: Clock,
 }
@@ -115,12 +118,14 @@ impl InForce {
                     while let Ok(more) = requests.try_recv() {
                         waiting.push(more);
                     }
+                    self.systemd.tell(Told::Reloading).await;
                     // A pipe may be silent for ever.
                     let Some(loaded) = stop.run_until_cancelled(self.load()).await else { break };
                     let outcome = match loaded {
                         Ok(loaded) => self.take_over(loaded).await,
                         Err(faults) => Err(self.refuse(faults)),
                     };
+                    self.systemd.tell(Told::Ready(systemd::status(&self.store))).await;
                     for answer in waiting {
                         // Whoever asked may have gone away.
                         answer.send(outcome.clone()).unwrap_or_default();

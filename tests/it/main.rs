@@ -28,5 +28,6 @@ mod reload;
 mod restart;
 mod shards;
 mod sources;
+mod systemd;
 mod takeover;
 mod wire;
