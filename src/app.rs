@@ -87,7 +87,7 @@ impl App {
     pub async fn bind(loaded: Loaded, source: Option<Source>, settings: Settings) -> anyhow::Result<Self> {
         let Loaded { config, warnings, broken } = loaded;
         for warning in warnings {
-            tracing::warn!("{warning}");
+            tracing::warn!(%warning, "configuration warning");
         }
         let mut listeners = Vec::with_capacity(settings.listen.len());
         for address in &settings.listen {

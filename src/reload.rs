@@ -156,7 +156,7 @@ impl InForce {
             return Err(self.refuse(vec![format!("{error:#}")]));
         }
         for warning in warnings {
-            tracing::warn!("{warning}");
+            tracing::warn!(%warning, "configuration warning");
         }
         // Both share what has not changed; then only what this process polls counts.
         diff(&self.config.accounts, &mut config.accounts);
@@ -184,7 +184,7 @@ impl InForce {
         self.metrics.reload_failed();
         self.store.publish_config_faults(faults.clone());
         for fault in &faults {
-            tracing::error!("{fault}");
+            tracing::error!(fault, "configuration fault");
         }
         tracing::error!(faults = faults.len(), "configuration not reloaded, the one before stays in force");
         ReloadFailed { faults, partly: None }
@@ -221,7 +221,7 @@ impl InForce {
 pub(crate) fn show_broken(broken: &[BrokenFile], store: &Store) -> Vec<String> {
     let faults: Vec<String> = broken.iter().flat_map(|file| file.faults.lines()).cloned().collect();
     for fault in &faults {
-        tracing::error!("{fault}");
+        tracing::error!(fault, "configuration fault");
     }
     for file in broken {
         let (path, accounts) = (file.path.display(), file.accounts);

@@ -18,6 +18,7 @@ mod faults;
 mod fleet;
 mod harness;
 mod installed;
+mod logging;
 mod once;
 mod platform;
 mod program;
