@@ -40,7 +40,7 @@ pub async fn run(flags: &Flags) -> anyhow::Result<()> {
         telemetry_path: flags.telemetry_path.clone(),
         external_url: flags.external_url.clone(),
         enable_lifecycle: flags.enable_lifecycle,
-        state_file: None,
+        ..Settings::default()
     };
     let app = App::bind(config.into(), None, settings).await?;
     tell_addresses(&app.addresses(), flags.telemetry_path.as_str(), api)?;
