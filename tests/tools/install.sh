@@ -1,6 +1,7 @@
 #!/bin/sh
-# Installs what the tests need and is missing: Debian's prometheus (with promtool), redis-server,
-# openssl and faketime and, in a virtual environment of its own, PyPI's parsers of both metric formats.
+# Installs what the tests need and is missing: Debian's prometheus (with promtool), Alertmanager, redis-server,
+# openssl and faketime; Prometheus 3 and a newer Alertmanager, unpacked; and, in a virtual environment of its own,
+# PyPI's parsers of both metric formats and of PromQL.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -10,6 +11,7 @@ as_root() {
 
 missing=""
 command -v prometheus >/dev/null && command -v promtool >/dev/null || missing="$missing prometheus"
+command -v prometheus-alertmanager >/dev/null && command -v amtool >/dev/null || missing="$missing prometheus-alertmanager"
 command -v redis-server >/dev/null || missing="$missing redis-server"
 command -v openssl >/dev/null || missing="$missing openssl"
 command -v faketime >/dev/null || missing="$missing faketime"
@@ -19,6 +21,13 @@ if [ -n "$missing" ]; then
 	# shellcheck disable=SC2086 # a list of names
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
 fi
+
+newer=.tools/prometheus-3
+[ -x $newer/usr/bin/promtool ] || tests/tools/unpack.sh $newer prometheus promtool prometheus-alertmanager
+for program in prometheus prometheus-alertmanager; do
+	$program --version | head -n 1
+	$newer/usr/bin/$program --version | head -n 1
+done
 
 venv=.tools/venv
 requirements=tests/tools/requirements.txt
