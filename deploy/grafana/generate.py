@@ -27,8 +27,19 @@ def values_of(name, label, description, series, **more):
     """A variable with the values of a label. `name` is the label where `source` does not say another."""
     from_label = more.pop("source", name)
     asked = {"query": f"label_values({series}, {from_label})", "refId": "StandardVariableQuery"}
-    return variable(name, label, "query", description=description, datasource=DATASOURCE, query=asked, refresh=2, regex="",
-                    sort=1, multi=more.pop("multi", True), **more)
+    return variable(
+        name,
+        label,
+        "query",
+        description=description,
+        datasource=DATASOURCE,
+        query=asked,
+        refresh=2,
+        regex="",
+        sort=1,
+        multi=more.pop("multi", True),
+        **more,
+    )
 
 
 def everything(matches=None):
@@ -39,13 +50,28 @@ def everything(matches=None):
 
 def variables(known_by, more):
     """`known_by` is the family that says which jobs and instances there are."""
-    status = values_of("status_host", "Status page of", "The exporter whose status page the link opens: the first chosen one.",
-                       'wechat_exporter_build_info{job=~"$job", instance=~"$instance"}', source="instance", multi=False,
-                       includeAll=False)
+    status = values_of(
+        "status_host",
+        "Status page of",
+        "The exporter whose status page the link opens: the first chosen one.",
+        'wechat_exporter_build_info{job=~"$job", instance=~"$instance"}',
+        source="instance",
+        multi=False,
+        includeAll=False,
+    )
     return [
-        variable("datasource", "Data source", "datasource", description="The Prometheus that scrapes the exporters.",
-                 query="prometheus", refresh=1, regex="", multi=False, includeAll=False,
-                 current={"selected": False, "text": "default", "value": "default"}),
+        variable(
+            "datasource",
+            "Data source",
+            "datasource",
+            description="The Prometheus that scrapes the exporters.",
+            query="prometheus",
+            refresh=1,
+            regex="",
+            multi=False,
+            includeAll=False,
+            current={"selected": False, "text": "default", "value": "default"},
+        ),
         # All jobs are listed by name: `up` and `process_…` are also those of other programs.
         values_of("job", "Job", "The scrape jobs that have exporters.", known_by, **everything()),
         values_of("instance", "Instance", "The exporters.", f'{known_by}{{job=~"$job"}}', **everything(".+")),
@@ -55,13 +81,25 @@ def variables(known_by, more):
 
 
 def accounts(**more):
-    return values_of("account", "Account", "Accounts by their name in the configuration, or by app id if discovered.",
-                     'wechat_account_info{job=~"$job", instance=~"$instance"}', **more)
+    return values_of(
+        "account",
+        "Account",
+        "Accounts by their name in the configuration, or by app id if discovered.",
+        'wechat_account_info{job=~"$job", instance=~"$instance"}',
+        **more,
+    )
 
 
 def kinds():
-    return variable("kind", "Kind", "custom", description="Kinds of permanent material.", query="voice,video,image,news",
-                    multi=True, **everything())
+    return variable(
+        "kind",
+        "Kind",
+        "custom",
+        description="Kinds of permanent material.",
+        query="voice,video,image,news",
+        multi=True,
+        **everything(),
+    )
 
 
 def event(name, colour, expr, text):
@@ -102,7 +140,12 @@ def annotations():
 
 def dashboard(uid, title, description, since, rows, known_by, more):
     others = {
-        **link("Dashboards", ""), "type": "dashboards", "icon": "dashboard", "tags": [TAG], "keepTime": True, "asDropdown": False,
+        **link("Dashboards", ""),
+        "type": "dashboards",
+        "icon": "dashboard",
+        "tags": [TAG],
+        "keepTime": True,
+        "asDropdown": False,
         "tooltip": "The other dashboards of the exporter",
     }
     return {
@@ -118,7 +161,11 @@ def dashboard(uid, title, description, since, rows, known_by, more):
         "time": {"from": since, "to": "now"},
         "timepicker": {},
         "refresh": "1m",
-        "links": [others, link("Status page", links.STATUS_PAGE, True, "bolt"), link("Runbook", links.RUNBOOK, True, "doc")],
+        "links": [
+            others,
+            link("Status page", links.STATUS_PAGE, True, "bolt"),
+            link("Runbook", links.RUNBOOK, True, "doc"),
+        ],
         "annotations": {"list": annotations()},
         "templating": {"list": variables(known_by, more)},
         "panels": lay_out(rows),
@@ -131,15 +178,32 @@ def dashboards():
     first = {"includeAll": False}
     return {
         "overview": dashboard(
-            "wechat-material-overview", "WeChat material / Overview",
-            "Which Official Accounts run out of room for permanent material, and which cannot be read.", "now-24h",
-            overview.ROWS, info, [accounts(**everything(".+")), kinds()]),
+            "wechat-material-overview",
+            "WeChat material / Overview",
+            "Which Official Accounts run out of room for permanent material, and which cannot be read.",
+            "now-24h",
+            overview.ROWS,
+            info,
+            [accounts(**everything(".+")), kinds()],
+        ),
         "account": dashboard(
-            links.ACCOUNT_UID, "WeChat material / Account",
-            "One Official Account or a few: room, growth, polls, quotas.", "now-7d", account.ROWS, info, [accounts(**first), kinds()]),
+            links.ACCOUNT_UID,
+            "WeChat material / Account",
+            "One Official Account or a few: room, growth, polls, quotas.",
+            "now-7d",
+            account.ROWS,
+            info,
+            [accounts(**first), kinds()],
+        ),
         "exporter": dashboard(
-            "wechat-material-exporter", "WeChat material / Exporter",
-            "The exporter itself: polls, calls, shards, memory.", "now-6h", exporter.ROWS, build, []),
+            "wechat-material-exporter",
+            "WeChat material / Exporter",
+            "The exporter itself: polls, calls, shards, memory.",
+            "now-6h",
+            exporter.ROWS,
+            build,
+            [],
+        ),
     }
 
 
@@ -151,9 +215,13 @@ def quoted(text):
 def main():
     here = Path(__file__).parent
     arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    arguments.add_argument("--output", type=Path, default=here / "dashboards", help="where to write (default: %(default)s)")
+    arguments.add_argument(
+        "--output", type=Path, default=here / "dashboards", help="where to write (default: %(default)s)"
+    )
     arguments.add_argument("--runbook", default=links.RUNBOOK, help="URL of the runbook (default: %(default)s)")
-    arguments.add_argument("--status-page", default=links.STATUS_PAGE, help="URL of the status page (default: %(default)s)")
+    arguments.add_argument(
+        "--status-page", default=links.STATUS_PAGE, help="URL of the status page (default: %(default)s)"
+    )
     arguments = arguments.parse_args()
     for name, made in dashboards().items():
         text = json.dumps(made, indent=2, ensure_ascii=False) + "\n"

@@ -3,6 +3,8 @@
 A panel is a dictionary as Grafana reads it, but for its place: `lay_out` gives ids and positions.
 """
 
+from source.links import runbook
+
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 COLUMNS = 24
 # Prometheus is told to scrape once a minute, and `$__rate_interval` is made from this.
@@ -14,6 +16,9 @@ USAGE = [(None, GREEN), (0.8, YELLOW), (0.95, ORANGE), (1, RED)]
 NONE_IS_GOOD = [(None, GREEN), (1, RED)]
 PLAIN = [(None, BLUE)]
 DAY = 86_400
+LAST = {"calcs": ["lastNotNull"], "fields": "", "values": False}
+# Lines that agree in their labels become one.
+MERGED = {"id": "merge", "options": {}}
 RUNWAY = [(None, RED), (14 * DAY, YELLOW), (30 * DAY, GREEN)]
 
 
@@ -41,11 +46,12 @@ def now(expr, legend="__auto"):
     return query(expr, legend, instant=True)
 
 
-def stat(title, description, queries, unit="short", steps=PLAIN, width=3, height=4, mappings=None, text="auto"):
+def stat(title, description, queries, unit="short", steps=PLAIN, mappings=(), **place):
+    """One number, or one for each series."""
     options = {
-        "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
+        "reduceOptions": LAST,
         "orientation": "auto",
-        "textMode": text,
+        "textMode": "auto",
         "wideLayout": True,
         "colorMode": "value",
         "graphMode": "none",
@@ -53,14 +59,14 @@ def stat(title, description, queries, unit="short", steps=PLAIN, width=3, height
         "showPercentChange": False,
         "percentChangeColorMode": "standard",
     }
-    defaults = {"unit": unit, "mappings": mappings or [], "thresholds": thresholds(steps), "color": {"mode": "thresholds"}}
-    return panel("stat", title, description, queries, width, height, options, defaults)
+    field = field_of(unit, steps, mappings=list(mappings))
+    return panel("stat", title, description, queries, options, field, **{"width": 3, "height": 4, **place})
 
 
-def bars(title, description, queries, unit="percentunit", steps=USAGE, width=12, height=12, top=None, links=None):
-    """Horizontal bars, one for each series."""
+def bars(title, description, queries, unit="percentunit", steps=USAGE, top=None, links=(), **place):
+    """Horizontal bars, one for each series, from 0 to `top`."""
     options = {
-        "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
+        "reduceOptions": LAST,
         "orientation": "horizontal",
         "displayMode": "gradient",
         "valueMode": "color",
@@ -72,47 +78,42 @@ def bars(title, description, queries, unit="percentunit", steps=USAGE, width=12,
         "showUnfilled": True,
         "legend": legend(shown=False),
     }
-    defaults = {"unit": unit, "min": 0, "mappings": [], "thresholds": thresholds(steps), "color": {"mode": "thresholds"}}
-    if top is not None:
-        defaults["max"] = top
-    if links:
-        defaults["links"] = links
-    return panel("bargauge", title, description, queries, width, height, options, defaults)
+    field = field_of(unit, steps, min=0, max=top, links=list(links) or None)
+    return panel("bargauge", title, description, queries, options, field, **place)
 
 
-def graph(title, description, queries, unit="short", width=12, height=8, overrides=(), **style):
-    """Curves over time. `style` sets what is special of `bars`, `stacked`, `steps`, `least`, `top`, `decimals`."""
-    steps = style.get("steps")
+def graph(
+    title,
+    description,
+    queries,
+    unit="short",
+    steps=None,
+    least=None,
+    top=None,
+    decimals=None,
+    is_stacked=False,
+    has_bars=False,
+    **place,
+):
+    """Curves over time; `steps` are drawn as dashed lines."""
     custom = {
-        "drawStyle": "bars" if style.get("bars") else "line",
+        "drawStyle": "bars" if has_bars else "line",
         "lineInterpolation": "linear",
         "lineWidth": 1,
-        "fillOpacity": 60 if style.get("bars") else 25 if style.get("stacked") else 8,
+        "fillOpacity": 60 if has_bars else 25 if is_stacked else 8,
         "gradientMode": "none",
         "showPoints": "never",
         "spanNulls": False,
-        "stacking": {"mode": "normal" if style.get("stacked") else "none", "group": "A"},
+        "stacking": {"mode": "normal" if is_stacked else "none", "group": "A"},
         "thresholdsStyle": {"mode": "dashed" if steps else "off"},
         "axisPlacement": "auto",
     }
-    defaults = {
-        "unit": unit,
-        "custom": custom,
-        "mappings": [],
-        "thresholds": thresholds(steps or PLAIN),
-        "color": {"mode": "palette-classic"},
-    }
-    for key, name in [("least", "min"), ("top", "max"), ("decimals", "decimals")]:
-        if key in style:
-            defaults[name] = style[key]
-    options = {
-        "legend": legend(shown=True),
-        "tooltip": {"mode": "multi", "sort": "desc"},
-    }
-    return panel("timeseries", title, description, queries, width, height, options, defaults, overrides)
+    field = field_of(unit, steps or PLAIN, "palette-classic", custom=custom, min=least, max=top, decimals=decimals)
+    options = {"legend": legend(shown=True), "tooltip": {"mode": "multi", "sort": "desc"}}
+    return panel("timeseries", title, description, queries, options, field, **place)
 
 
-def states(title, description, queries, mappings, width=12, height=8):
+def states(title, description, queries, mappings, **place):
     """What was the case, and when."""
     options = {
         "showValue": "never",
@@ -122,60 +123,56 @@ def states(title, description, queries, mappings, width=12, height=8):
         "legend": legend(shown=True),
         "tooltip": {"mode": "single", "sort": "none"},
     }
-    defaults = {
-        "unit": "none",
-        "custom": {"fillOpacity": 70, "lineWidth": 0},
-        "mappings": mappings,
-        "thresholds": thresholds(PLAIN),
-        "color": {"mode": "thresholds"},
-    }
-    return panel("state-timeline", title, description, queries, width, height, options, defaults)
+    field = field_of("none", PLAIN, mappings=mappings, custom={"fillOpacity": 70, "lineWidth": 0})
+    return panel("state-timeline", title, description, queries, options, field, **place)
 
 
-def table(title, description, queries, columns, unit="short", sort=None, transformations=None, overrides=(), width=12, height=9):
+def table(title, description, queries, columns, unit="short", sort=None, shaped_by=MERGED, **place):
     """`columns` names the fields that are shown, in order, and what stands above them. What is said of a
     column is said of the name that stands above it."""
-    known = ["Time", "job", "Value", *(f"Value #{letter(place)}" for place in range(len(queries)))]
+    known = ["Time", "job", "Value", *(f"Value #{letter(number)}" for number in range(len(queries)))]
     organized = {
         "id": "organize",
         "options": {
             "excludeByName": {name: True for name in known if name not in columns},
-            "indexByName": {name: place for place, name in enumerate(columns)},
+            "indexByName": {name: number for number, name in enumerate(columns)},
             "renameByName": dict(columns),
         },
     }
-    shaped = transformations if transformations is not None else [{"id": "merge", "options": {}}]
-    options = {
-        "frameIndex": 0,
-        "showHeader": True,
-        "cellHeight": "sm",
-    }
+    options = {"frameIndex": 0, "showHeader": True, "cellHeight": "sm"}
     if sort:
         options["sortBy"] = [{"displayName": sort[0], "desc": sort[1]}]
-    defaults = {
-        "unit": unit,
-        "custom": {"align": "auto", "cellOptions": {"type": "auto"}, "inspect": False},
-        "mappings": [],
-        "thresholds": thresholds(PLAIN),
-        "color": {"mode": "thresholds"},
-    }
-    made = panel("table", title, description, queries, width, height, options, defaults, overrides)
-    return {**made, "transformations": [*shaped, organized]}
+    field = field_of(unit, PLAIN, custom={"align": "auto", "cellOptions": {"type": "auto"}, "inspect": False})
+    made = panel("table", title, description, queries, options, field, **{"height": 9, **place})
+    return {**made, "transformations": [shaped_by, organized]}
 
 
-def panel(kind, title, description, queries, width, height, options, defaults, overrides=()):
-    """What all panels share."""
-    targets = [{**target, "refId": letter(place)} for place, target in enumerate(queries)]
-    return {
+def matrix(row, column_of):
+    """A table with a line for each value of one label and a column for each value of another."""
+    fields = {"rowField": row, "columnField": column_of, "valueField": "Value", "emptyValue": "null"}
+    return {"id": "groupingToMatrix", "options": fields}
+
+
+def panel(kind, title, description, queries, options, field, width=12, height=8, overrides=(), alert=None):
+    """What all panels share. `alert` is the one that watches the same numbers."""
+    targets = [{**target, "refId": letter(number)} for number, target in enumerate(queries)]
+    made = {
         "type": kind,
         "title": title,
         "description": " ".join(description.split()),
         "datasource": DATASOURCE,
         "targets": targets,
-        "fieldConfig": {"defaults": defaults, "overrides": list(overrides)},
+        "fieldConfig": {"defaults": field, "overrides": list(overrides)},
         "options": options,
         "gridPos": {"w": width, "h": height},
     }
+    return made if alert is None else {**made, "links": [link("Runbook", runbook(alert), is_new_tab=True)]}
+
+
+def field_of(unit, steps, colour="thresholds", **more):
+    """How values look; what is `None` stays Grafana's choice."""
+    looks = {"unit": unit, "mappings": [], "thresholds": thresholds(steps), "color": {"mode": colour}, **more}
+    return {name: value for name, value in looks.items() if value is not None}
 
 
 def letter(place):
@@ -187,11 +184,6 @@ def repeated(made, variable, per_row):
     """The panel once for each value of a variable, side by side on a line of their own."""
     place = {**made["gridPos"], "w": COLUMNS}
     return {**made, "gridPos": place, "repeat": variable, "repeatDirection": "h", "maxPerRow": per_row}
-
-
-def explained(made, title, url):
-    """The panel with a link to what to do about it."""
-    return {**made, "links": [link(title, url, blank=True)]}
 
 
 def column(name, **properties):
@@ -208,7 +200,9 @@ def curves(ref, **properties):
 
 def dashed(ref):
     """Drawn as a bound: a dashed line without area."""
-    return curves(ref, custom__lineStyle={"fill": "dash", "dash": [8, 8]}, custom__fillOpacity=0, custom__drawStyle="line")
+    return curves(
+        ref, custom__lineStyle={"fill": "dash", "dash": [8, 8]}, custom__fillOpacity=0, custom__drawStyle="line"
+    )
 
 
 def coloured(steps):
@@ -226,11 +220,13 @@ def legend(shown):
 
 def words(*pairs):
     """Numbers shown as words: value, word, colour."""
-    shown = {str(value): {"text": word, "color": colour, "index": place} for place, (value, word, colour) in enumerate(pairs)}
+    shown = {
+        str(value): {"text": word, "color": colour, "index": place} for place, (value, word, colour) in enumerate(pairs)
+    }
     return [{"type": "value", "options": shown}]
 
 
-def link(title, url, blank=False, icon="external link"):
+def link(title, url, is_new_tab=False, icon="external link"):
     """A link above a dashboard or in a panel's head."""
     return {
         "type": "link",
@@ -238,7 +234,7 @@ def link(title, url, blank=False, icon="external link"):
         "url": url,
         "icon": icon,
         "tooltip": title,
-        "targetBlank": blank,
+        "targetBlank": is_new_tab,
         "asDropdown": False,
         "includeVars": False,
         "keepTime": False,
