@@ -2,7 +2,7 @@
 """Writes the dashboards beside this file from the tables of panels in `source/`.
 
 Run it without arguments after a change of those; the links lead where --runbook and --status-page say.
-Needs nothing but Python 3.9 or newer.
+Needs nothing but Python 3.
 """
 
 import argparse

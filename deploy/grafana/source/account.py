@@ -5,6 +5,7 @@ from source.blocks import (
     RED,
     RUNWAY,
     USAGE,
+    column,
     curves,
     dashed,
     graph,
@@ -51,6 +52,7 @@ def present():
             },
             sort=("Account", False),
             height=5,
+            overrides=[column("App ID", custom__width=170)],
         ),
         stat(
             "Last poll",
@@ -63,7 +65,7 @@ def present():
             alert="WeChatAccountDown",
         ),
         stat(
-            "Age of the counts",
+            "Age",
             "Time since the counts were last right.",
             [now(f"time() - {LAST_SUCCESS}", "{{account}}")],
             unit="s",
@@ -81,7 +83,7 @@ def present():
         stat(
             "Full in",
             """Time until the first limit is reached if the account grows on as in the median of the last 7 days.
-                 No data while nothing grows, or before there are three days of history.""",
+            No data while nothing grows, or before there are three days of history.""",
             [now(f"min by (account) ({FULL_IN})", "{{account}}")],
             unit="s",
             steps=RUNWAY,
@@ -119,7 +121,7 @@ def storage():
         graph(
             "Items a day",
             """Bars: items that were added within a day, below 0 where more were deleted. Lines: the median of
-              the last 7 days, from which the time to full follows; it begins after three days of history.""",
+            the last 7 days, from which the time to full follows; it begins after three days of history.""",
             [{**query(f"{ITEMS} - {ITEMS} offset 1d", by_kind), "interval": "1d"}, query(PER_DAY, f"{by_kind} median")],
             height=9,
             overrides=[curves("A", custom__drawStyle="bars", custom__fillOpacity=50), curves("B", custom__lineWidth=2)],
@@ -162,18 +164,20 @@ def polls():
         graph(
             "Age of the counts",
             """Time since the last success. Beyond the dashed line, three poll intervals, the account counts
-              as stale.""",
+            as stale.""",
             [query(f"time() - {LAST_SUCCESS}", "{{account}}"), query(f"3 * {INTERVAL}", "{{account}} stale")],
             unit="s",
             least=0,
+            width=8,
             overrides=[dashed("B")],
         ),
         graph(
             "Next poll in",
             """Time until the account is asked again: beyond the dashed line, its poll interval, a failure
-              holds it back.""",
+            holds it back.""",
             [query(f"{NEXT_POLL} - time()", "{{account}}"), query(INTERVAL, "{{account}} interval")],
             unit="s",
+            width=8,
             overrides=[dashed("B")],
         ),
         states(
@@ -181,6 +185,7 @@ def polls():
             "Class and errcode of the last poll while it had failed. Empty is good.",
             [query(account("wechat_account_failing", ", class, errcode"), "{{account}}: {{class}} {{errcode}}")],
             FAILING,
+            width=8,
             alert="WeChatAccountAuthFailing",
         ),
         graph(
@@ -198,7 +203,7 @@ def polls():
         graph(
             "Tokens",
             """Access tokens that were obtained, and those that a data call refused. Refusals that go on mean that
-                  another program replaces the token.""",
+            another program replaces the token.""",
             [
                 query(
                     f"sum by (account) ({increase('wechat_account_token_refreshes_total', OF_ACCOUNT)})",
@@ -221,7 +226,7 @@ def collectors():
         graph(
             "API quota left today",
             """Calls that are left until midnight in Shanghai, whoever made the others; the daily quota
-                  as a dashed line. Needs `collect: [quota]`.""",
+            as a dashed line. Needs `collect: [quota]`.""",
             [
                 query(account("wechat_api_quota_remaining_calls", ", api"), by_api),
                 query(account("wechat_api_quota_limit_calls", ", api"), f"{by_api} quota"),

@@ -63,7 +63,7 @@ def stat(title, description, queries, unit="short", steps=PLAIN, mappings=(), **
     return panel("stat", title, description, queries, options, field, **{"width": 3, "height": 4, **place})
 
 
-def bars(title, description, queries, unit="percentunit", steps=USAGE, top=None, links=(), **place):
+def bars(title, description, queries, unit="percentunit", steps=USAGE, top=None, decimals=None, links=(), **place):
     """Horizontal bars, one for each series, from 0 to `top`."""
     options = {
         "reduceOptions": LAST,
@@ -78,7 +78,7 @@ def bars(title, description, queries, unit="percentunit", steps=USAGE, top=None,
         "showUnfilled": True,
         "legend": legend(shown=False),
     }
-    field = field_of(unit, steps, min=0, max=top, links=list(links) or None)
+    field = field_of(unit, steps, min=0, max=top, decimals=decimals, links=list(links) or None)
     return panel("bargauge", title, description, queries, options, field, **place)
 
 
@@ -127,10 +127,11 @@ def states(title, description, queries, mappings, **place):
     return panel("state-timeline", title, description, queries, options, field, **place)
 
 
-def table(title, description, queries, columns, unit="short", sort=None, shaped_by=MERGED, **place):
+def table(title, description, queries, columns, sort=None, shaped_by=MERGED, **place):
     """`columns` names the fields that are shown, in order, and what stands above them. What is said of a
-    column is said of the name that stands above it."""
-    known = ["Time", "job", "Value", *(f"Value #{letter(number)}" for number in range(len(queries)))]
+    column is said of the name that stands above it. Columns are text unless their unit is said: Grafana would
+    take an account `007` for a number."""
+    known = ["Time", "__name__", "job", "Value", *(f"Value #{letter(number)}" for number in range(len(queries)))]
     organized = {
         "id": "organize",
         "options": {
@@ -142,7 +143,9 @@ def table(title, description, queries, columns, unit="short", sort=None, shaped_
     options = {"frameIndex": 0, "showHeader": True, "cellHeight": "sm"}
     if sort:
         options["sortBy"] = [{"displayName": sort[0], "desc": sort[1]}]
-    field = field_of(unit, PLAIN, custom={"align": "auto", "cellOptions": {"type": "auto"}, "inspect": False})
+    # Narrow enough for half of a small screen, where Grafana's own least width would hide the last columns.
+    custom = {"align": "auto", "cellOptions": {"type": "auto"}, "inspect": False, "minWidth": 70}
+    field = field_of("string", PLAIN, custom=custom)
     made = panel("table", title, description, queries, options, field, **{"height": 9, **place})
     return {**made, "transformations": [shaped_by, organized]}
 
@@ -205,9 +208,10 @@ def dashed(ref):
     )
 
 
-def coloured(steps):
-    """The cell has the colour of its value."""
-    return {"custom__cellOptions": {"type": "color-background", "mode": "basic"}, "thresholds": thresholds(steps)}
+def coloured(name, unit, steps):
+    """A column whose cells have the colours of their values."""
+    cells = {"type": "color-background", "mode": "basic"}
+    return column(name, unit=unit, custom__cellOptions=cells, thresholds=thresholds(steps))
 
 
 def thresholds(steps):

@@ -3,6 +3,7 @@
 from source.blocks import (
     GREEN,
     NONE_IS_GOOD,
+    PLAIN,
     RED,
     YELLOW,
     bars,
@@ -33,12 +34,12 @@ def present():
             steps=[(None, RED), (1, GREEN)],
         ),
         stat(
-            "Accounts listed",
+            "Listed",
             "Accounts that the configuration lists; discovered ones come on top.",
             [now(f"sum({CONFIGURED})")],
         ),
         stat(
-            "Polled by none",
+            "Unpolled",
             "Listed accounts that none of the chosen exporters polls: a shard is missing.",
             [now(f"sum(clamp_min({CONFIGURED} - {OWNED}, 0))")],
             steps=NONE_IS_GOOD,
@@ -52,7 +53,7 @@ def present():
             alert="WeChatAccountPolledTwice",
         ),
         stat(
-            "Broken accounts",
+            "Broken",
             "Accounts that stand in account files with a fault.",
             [now(f"sum(max by (job, instance) ({exporter('wechat_exporter_accounts_broken')}))")],
             steps=NONE_IS_GOOD,
@@ -66,7 +67,7 @@ def present():
             alert="WeChatExporterConfigReloadFailed",
         ),
         stat(
-            "Configurations",
+            "Configs",
             "Different configurations in force among the exporters of one job. More than one is a mistake.",
             [now(f'max(count by (job) (count_values by (job) ("hash", {hashes})))')],
             steps=[(None, GREEN), (2, RED)],
@@ -102,7 +103,7 @@ def polls():
             [
                 query(
                     f"""sum by (instance) ({rate('wechat_exporter_poll_failures_total')})
-                     / (sum by (instance) ({POLL_RATE}) > 0)""",
+                    / (sum by (instance) ({POLL_RATE}) > 0)""",
                     INSTANCE,
                 )
             ],
@@ -169,8 +170,8 @@ def polls():
                 )
             ],
             unit="short",
-            steps=[(None, "blue")],
-            height=8,
+            decimals=0,
+            steps=PLAIN,
         ),
         graph(
             "Tokens",
@@ -196,7 +197,7 @@ def shards():
         table(
             "Shards",
             """What each exporter believes. Those of one job must agree on the number of shards, the listed accounts
-                  and the hash of the configuration, and own all listed accounts between them.""",
+            and the hash of the configuration, and own all listed accounts between them.""",
             [
                 of_instance("wechat_exporter_build_info", ", version, revision"),
                 of_instance("wechat_exporter_shard_ordinal"),
@@ -216,17 +217,16 @@ def shards():
                 "Value #D": "Listed",
                 "Value #E": "Owned",
                 "Value #F": "Hash",
-                "Value #G": "Configuration read",
+                "Value #G": "Config age",
                 "Value #H": "Up for",
             },
-            unit="none",
             sort=("Instance", False),
             width=24,
             height=7,
             overrides=[
-                column("Instance", links=[status]),
-                column("Hash", unit="none", decimals=0),
-                column("Configuration read", unit="s"),
+                column("Instance", links=[status], custom__width=200),
+                column("Hash", custom__width=160),
+                column("Config age", unit="s"),
                 column("Up for", unit="s"),
             ],
             alert="WeChatExporterShardsMissing",
@@ -270,12 +270,14 @@ def process():
             [query(exporter("scrape_duration_seconds"), INSTANCE)],
             unit="s",
             least=0,
+            width=8,
         ),
         graph(
             "Size of scrapes",
             "Samples on the metrics page.",
             [query(exporter("scrape_samples_scraped"), INSTANCE)],
             least=0,
+            width=8,
         ),
         graph(
             "Scrapes",
@@ -283,6 +285,7 @@ def process():
             [query(f"sum by (instance) ({rate('wechat_exporter_scrapes_total')})", INSTANCE)],
             unit="reqps",
             least=0,
+            width=8,
         ),
     ]
 

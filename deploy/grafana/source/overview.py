@@ -35,6 +35,7 @@ from source.series import (
     named,
 )
 
+KINDS = ("voice", "video", "image", "news")
 UP = account("wechat_account_up")
 LAST_SUCCESS = account("wechat_account_last_success_timestamp_seconds")
 INTERVAL = account("wechat_account_poll_interval_seconds")
@@ -45,7 +46,7 @@ SOONEST = f"bottomk(50, {here(FULL_IN)})"
 QUOTA_LEFT = (
     f"{account('wechat_api_quota_remaining_calls', ', api')} / ({account('wechat_api_quota_limit_calls', ', api')} > 0)"
 )
-ACCOUNT_LINK = column("Account", links=[to_account()])
+ACCOUNT_LINK = column("Account", links=[to_account()], custom__width=170)
 
 
 def fleet():
@@ -85,15 +86,16 @@ def fleet():
             alert="WeChatMaterialQuotaFull",
         ),
         stat(
-            "Full in 14 days",
+            "Full soon",
             """Accounts that will be full within 14 days if they grow on as in the median of the last
-                 7 days, those that are full included. No data while no account grows, or before there are three days of history.""",
+            7 days, those that are full included. No data while no account grows, or before there are three days of
+            history.""",
             [now(f"sum(min by (job, account) {here(FULL_IN)} < bool {14 * DAY})")],
             steps=[(None, GREEN), (1, ORANGE)],
             alert="WeChatMaterialQuotaFillingUp",
         ),
         stat(
-            "Exporters down",
+            "Unscraped",
             "Targets of the chosen jobs that Prometheus cannot scrape.",
             [now(f"sum({exporter('up')} == bool 0)")],
             steps=NONE_IS_GOOD,
@@ -107,7 +109,7 @@ def storage():
         bars(
             "Nearest to full",
             """The 20 fullest kinds of material of all accounts, as a share of their limit. Where kinds share
-             a limit (`limits.pooled`), pools stand in their place.""",
+            a limit (`limits.pooled`), pools stand in their place.""",
             [now(f"sort_desc(topk(20, {here(STORAGE_RATIO)}))", "{{account}} {{kind}}{{pool}}")],
             height=12,
             top=1,
@@ -117,20 +119,17 @@ def storage():
             "Usage by kind",
             "The 50 fullest accounts: each kind of material as a share of its limit.",
             [rows_of(f"{RATIO} and on (job, account) topk(50, {FULLEST})")],
-            {"account\\kind": "Account", "voice": "voice", "video": "video", "image": "image", "news": "news"},
-            unit="percentunit",
+            {"account\\kind": "Account", **{kind: kind for kind in KINDS}},
             sort=("Account", False),
             height=12,
             shaped_by=matrix("account", "kind"),
-            overrides=[
-                ACCOUNT_LINK,
-                *(column(kind, **coloured(USAGE)) for kind in ("voice", "video", "image", "news")),
-            ],
+            overrides=[ACCOUNT_LINK, *(coloured(kind, "percentunit", USAGE) for kind in KINDS)],
         ),
         table(
             "Time to full, soonest first",
             """When a kind of material reaches its limit if it grows on as in the median of
-                  the last 7 days. Accounts that do not grow have no such time; the first one comes after three days of history.""",
+            the last 7 days. Accounts that do not grow have no such time; the first one comes after three days of
+            history.""",
             [rows_of(named(SOONEST)), rows_of(f"{STORAGE_RATIO} and {SOONEST}")],
             {
                 "account": "Account",
@@ -140,13 +139,8 @@ def storage():
                 "Value #A": "Full in",
                 "Value #B": "Used",
             },
-            unit="s",
             sort=("Full in", False),
-            overrides=[
-                ACCOUNT_LINK,
-                column("Full in", **coloured(RUNWAY)),
-                column("Used", unit="percentunit", **coloured(USAGE)),
-            ],
+            overrides=[ACCOUNT_LINK, coloured("Full in", "s", RUNWAY), coloured("Used", "percentunit", USAGE)],
             alert="WeChatMaterialQuotaFillingUp",
         ),
         table(
@@ -155,7 +149,7 @@ def storage():
             [rows_of(named(f"topk(50, {here(GROWTH)})"))],
             {"account": "Account", "display_name": "Name", "kind": "Kind", "Value": "Items added"},
             sort=("Items added", True),
-            overrides=[ACCOUNT_LINK],
+            overrides=[ACCOUNT_LINK, column("Items added", unit="short")],
         ),
         graph(
             "All items by kind",
@@ -168,6 +162,7 @@ def storage():
             "The 20 smallest shares of a daily quota that are left. Needs `collect: [quota]`.",
             [now(f"sort(bottomk(20, {QUOTA_LEFT}))", "{{account}} {{api}}")],
             steps=[(None, RED), (0.1, YELLOW), (0.3, GREEN)],
+            decimals=0,
             height=8,
             top=1,
             links=[to_account_of_series()],
@@ -179,12 +174,11 @@ def storage():
 def trouble():
     failing = f"on (job, account) wechat_account_failing{{{OF_ACCOUNT}}}"
     next_poll = account("wechat_account_next_poll_timestamp_seconds")
-    durations = {"unit": "s"}
     return [
         table(
             "Failing accounts",
             """Why the last poll failed, how old the counts are, and when the account is asked again.
-                  The status page of the exporter and the runbook say what to do. Empty is good.""",
+            The status page of the exporter and the runbook say what to do. Empty is good.""",
             [
                 rows_of(named(FAILING)),
                 rows_of(f"time() - {LAST_SUCCESS} and {failing}"),
@@ -195,11 +189,11 @@ def trouble():
                 "display_name": "Name",
                 "class": "Class",
                 "errcode": "errcode",
-                "Value #B": "Age of counts",
-                "Value #C": "Next poll in",
+                "Value #B": "Age",
+                "Value #C": "Next poll",
             },
             sort=("Class", False),
-            overrides=[ACCOUNT_LINK, column("Age of counts", **durations), column("Next poll in", **durations)],
+            overrides=[ACCOUNT_LINK, column("Age", unit="s"), column("Next poll", unit="s")],
             alert="WeChatAccountAuthFailing",
         ),
         graph(
@@ -215,15 +209,16 @@ def trouble():
         bars(
             "Refused tokens",
             """Access tokens that a data call refused within the last hour, for the 20 accounts with the
-                 most. More than 3 mean that another program replaces the token. Empty is good.""",
+            most. More than 3 mean that another program replaces the token. Empty is good.""",
             [
                 now(
                     f"""sort_desc(topk(20, sum by (job, account)
-                      (increase(wechat_account_token_rejections_total{{{OF_ACCOUNT}}}[1h])) > 0))""",
+                    (increase(wechat_account_token_rejections_total{{{OF_ACCOUNT}}}[1h])) > 0))""",
                     "{{account}}",
                 )
             ],
             unit="short",
+            decimals=0,
             steps=[(None, YELLOW), (3, RED)],
             height=8,
             links=[to_account_of_series()],
@@ -248,7 +243,7 @@ def platforms():
         table(
             "Third-party platforms",
             """Whether the last component call succeeded. While it did not, none of the platform's
-              accounts is polled.""",
+            accounts is polled.""",
             [
                 rows_of(f"max by (job, platform) (wechat_platform_up{{{OF_EXPORTER}}})"),
                 rows_of(f"max by (job, platform, class, errcode) (wechat_platform_failing{{{OF_EXPORTER}}})"),

@@ -21,7 +21,8 @@ POOL_FULL_IN = f"last_over_time(account_pool:wechat_material_time_to_full_second
 # Of an account whose kinds share limits, the pools alone.
 FULL_IN = f"(({KIND_FULL_IN} or {POOL_FULL_IN}) and {STORAGE_RATIO})"
 
-NAMES = f"max by (job, account, display_name) (wechat_account_info{{{OF_ACCOUNT}}})"
+# One of them, while instances do not agree on a name yet.
+NAMES = f"topk by (job, account) (1, max by (job, account, display_name) (wechat_account_info{{{OF_ACCOUNT}}}))"
 
 
 def account(family, more=""):
