@@ -50,7 +50,7 @@ async fn every_panel_and_variable_has_data_and_every_name_exists() {
         ("Stale", count(STALE)),
         ("Above 80 %", 1.0),
         ("Full", 1.0),
-        ("Exporters down", 0.0),
+        ("Unscraped", 0.0),
     ] {
         check.comes_to(overview, panel, wanted).await;
     }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use serde_json::Value;
+use wechat_material_exporter::clock::Clock;
 
 use super::board::{Board, Query, When, list, text};
 use crate::prometheus::{Prometheus, feed};
@@ -186,7 +187,7 @@ fn has_number(answer: &Value) -> bool {
 
 /// In seconds since the Unix epoch.
 pub(super) fn now() -> u64 {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
+    u64::try_from(Clock::System.now().millis()).unwrap() / 1_000
 }
 
 /// The names of series in each expression.

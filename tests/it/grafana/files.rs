@@ -93,8 +93,9 @@ async fn the_schema_is_against_what_grafana_does_not_know() {
         ),
         (
             |board| {
-                board.panel("Failing accounts by class")["fieldConfig"]["defaults"]["custom"]["drawStile"] =
-                    json!("bars")
+                let custom =
+                    &mut board.panel("Failing accounts by class")["fieldConfig"]["defaults"]["custom"];
+                custom["drawStile"] = json!("bars");
             },
             "overview.panels.18.fieldConfig.defaults.custom: 'drawStile' was unexpected",
         ),

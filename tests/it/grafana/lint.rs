@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::board::{Board, Query, When, list, text};
+use super::board::{Board, Query, When, home, list, text};
 
 const UIDS: [(&str, &str); 3] = [
     ("account", "wechat-material-account"),
@@ -97,6 +97,23 @@ fn links_between_dashboards_lead_somewhere() {
         }
     }
     assert!(found > 3, "{found}");
+}
+
+#[test]
+fn panels_link_to_what_the_runbook_says_of_alerts_that_there_are() {
+    let rules =
+        std::fs::read_to_string(home().join("../prometheus/rules/wechat-material-exporter.rules.yml"))
+            .unwrap();
+    let known: BTreeSet<_> =
+        rules.lines().filter_map(|line| line.trim().strip_prefix("runbook_url: ")).collect();
+    let mut found = 0;
+    for board in Board::all() {
+        for link in board.panels().into_iter().flat_map(|panel| list(&panel["links"])) {
+            found += 1;
+            assert!(known.contains(text(&link["url"])), "{}: {link}", board.name);
+        }
+    }
+    assert!(found > 10, "{found}");
 }
 
 /// A change that a rule is against, and what is said of it.
