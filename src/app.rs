@@ -23,6 +23,7 @@ use crate::metrics::{Encoding, Format};
 use crate::poll::scheduler::{Outlets, Rounds};
 use crate::reload::{InForce, ReloadRequests, Reloads, Source, show_broken};
 use crate::store::{LastPoll, Store};
+use crate::systemd::{self, Systemd, Told};
 use crate::web::accept;
 use crate::web::connection::ConnectionLimits;
 use crate::web::external_url::ExternalUrl;
@@ -56,12 +57,15 @@ pub struct Settings {
     pub auth_exempt_health: bool,
     /// Where it keeps what outlives it.
     pub state_file: Option<PathBuf>,
+    /// Who is told how far it is.
+    pub systemd: Systemd,
 }
 
 /// An exporter with its sockets bound; nothing is polled or served before [`App::run`].
 #[derive(Debug)]
 pub struct App {
     source: Option<Source>,
+    systemd: Systemd,
     polling: Polling,
     saving: JoinSet<()>,
     reloads: Reloads,
@@ -98,7 +102,7 @@ impl App {
     pub async fn bind(loaded: Loaded, source: Option<Source>, settings: Settings) -> anyhow::Result<Self> {
         let Loaded { config, warnings, broken } = loaded;
         for warning in warnings {
-            tracing::warn!("{warning}");
+            tracing::warn!(%warning, "configuration warning");
         }
         let mut listeners = Vec::with_capacity(settings.listen.len());
         for address in &settings.listen {
@@ -131,7 +135,8 @@ impl App {
         let (path, external_url) = (settings.telemetry_path, settings.external_url);
         let router =
             web::router(WebState { tls, ..web_state(&polling.outlets, path, external_url, lifecycle) });
-        Ok(Self { source, polling, saving, reloads, requests, listeners, router, guarding })
+        let systemd = settings.systemd;
+        Ok(Self { source, systemd, polling, saving, reloads, requests, listeners, router, guarding })
     }
 
     /// Where it listens, with the real port where port 0 was asked for.
@@ -153,7 +158,8 @@ impl App {
     /// they take: the caller sets the deadline by dropping this future.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
         let addresses: Vec<String> = self.addresses().iter().map(ToString::to_string).collect();
-        let Self { source, polling, saving, reloads: _, requests, listeners, router, guarding } = self;
+        let Self { source, systemd, polling, saving, reloads: _, requests, listeners, router, guarding } =
+            self;
         let (config, client) = (Arc::clone(&polling.config), Arc::clone(&polling.client));
         let Outlets { store, metrics, ready, saver: _ } = polling.outlets.clone();
         let Started { scheduler, mut platforms, changes } =
@@ -175,10 +181,7 @@ impl App {
                 (Some(guard), Some(reloads))
             }
         };
-        let in_force =
-            InForce { source, config, client, platforms, changes, store, metrics, web, clock: CLOCK };
         parts.spawn(unfailing(scheduler));
-        parts.spawn(in_force.run(requests, stop.clone()));
         parts.spawn(unfailing(accept::serve(
             listeners,
             router,
@@ -186,6 +189,22 @@ impl App {
             ConnectionLimits::default(),
             stop.clone(),
         )));
+        // Before it can be told of a reload.
+        systemd.tell(Told::Ready(systemd::status(&store))).await;
+        parts.spawn(unfailing(systemd.clone().follow(Arc::clone(&store), stop.clone())));
+        let in_force = InForce {
+            source,
+            config,
+            client,
+            platforms,
+            changes,
+            store,
+            metrics,
+            systemd,
+            web,
+            clock: CLOCK,
+        };
+        parts.spawn(in_force.run(requests, stop.clone()));
         let ended = supervise(&mut parts, &ready, &stop).await;
         // Whatever happened, what is known is kept: without its parts nobody adds to it.
         drop(parts);

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use tokio_util::sync::CancellationToken;
+use tracing::Level;
 
 use crate::app::{App, Round, Settings};
 use crate::budget::table::Table;
@@ -17,6 +18,8 @@ use crate::reload::Source;
 use crate::shutdown::{Hangups, Signals};
 use crate::simulator::scenario::Scenario;
 use crate::simulator::{self, Simulator};
+use crate::systemd::Systemd;
+use crate::telemetry::Reader;
 use crate::web::guard::watch::WebSource;
 use crate::{demo, doctor, telemetry};
 
@@ -38,8 +41,11 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 
 /// Writes an error to stderr, one line for each fault.
 pub fn complain(error: &anyhow::Error) {
-    // Nobody is left to tell when stderr is closed.
-    drop(writeln!(std::io::stderr(), "{error:#}"));
+    let prefix = Reader::of_stderr().prefix(Level::ERROR);
+    for line in format!("{error:#}").lines() {
+        // Nobody is left to tell when stderr is closed.
+        drop(writeln!(std::io::stderr(), "{prefix}{line}"));
+    }
 }
 
 async fn serve(flags: &Flags) -> anyhow::Result<()> {
@@ -57,6 +63,7 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
             web_config,
             auth_exempt_health: flags.auth_exempt_health,
             state_file: state_file(flags),
+            systemd: Systemd::from_environment(),
         };
         let app = App::bind(loaded, Some(source), settings).await?;
         let reloads = app.reloads();

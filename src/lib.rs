@@ -26,6 +26,7 @@ pub mod shutdown;
 pub mod simulator;
 pub mod state;
 pub mod store;
+pub mod systemd;
 pub mod telemetry;
 pub mod token;
 pub mod upstream;

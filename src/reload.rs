@@ -18,6 +18,7 @@ use crate::platform::RunningPlatforms;
 use crate::poll::change::{FleetChange, Listing};
 use crate::shard::Shard;
 use crate::store::Store;
+use crate::systemd::{self, Systemd, Told};
 use crate::web::guard::watch::WebReloads;
 use crate::wechat::client::ApiClient;
 
@@ -98,6 +99,8 @@ pub struct InForce {
     pub store: Arc<Store>,
     /// Shows how the last reload ended.
     pub metrics: Arc<ExporterMetrics>,
+    /// Is told that a reload is under way.
+    pub systemd: Systemd,
     /// Reads the web configuration anew, if there is one.
     pub web: Option<WebReloads>,
     /// The wall clock.
@@ -118,6 +121,7 @@ impl InForce {
                     while let Ok(more) = requests.try_recv() {
                         waiting.push(more);
                     }
+                    self.systemd.tell(Told::Reloading).await;
                     // A pipe may be silent for ever.
                     let Some(loaded) = stop.run_until_cancelled(self.load()).await else { break };
                     let outcome = match loaded {
@@ -125,6 +129,7 @@ impl InForce {
                         Err(faults) => Err(self.refuse(faults)),
                     };
                     let outcome = self.with_web(outcome).await;
+                    self.systemd.tell(Told::Ready(systemd::status(&self.store))).await;
                     for answer in waiting {
                         // Whoever asked may have gone away.
                         answer.send(outcome.clone()).unwrap_or_default();
@@ -169,7 +174,7 @@ impl InForce {
             return Err(self.refuse(vec![format!("{error:#}")]));
         }
         for warning in warnings {
-            tracing::warn!("{warning}");
+            tracing::warn!(%warning, "configuration warning");
         }
         // Both share what has not changed; then only what this process polls counts.
         diff(&self.config.accounts, &mut config.accounts);
@@ -197,7 +202,7 @@ impl InForce {
         self.metrics.reload_failed();
         self.store.publish_config_faults(faults.clone());
         for fault in &faults {
-            tracing::error!("{fault}");
+            tracing::error!(fault, "configuration fault");
         }
         tracing::error!(faults = faults.len(), "configuration not reloaded, the one before stays in force");
         ReloadFailed { faults, partly: None }
@@ -234,7 +239,7 @@ impl InForce {
 pub(crate) fn show_broken(broken: &[BrokenFile], store: &Store) -> Vec<String> {
     let faults: Vec<String> = broken.iter().flat_map(|file| file.faults.lines()).cloned().collect();
     for fault in &faults {
-        tracing::error!("{fault}");
+        tracing::error!(fault, "configuration fault");
     }
     for file in broken {
         let (path, accounts) = (file.path.display(), file.accounts);

@@ -106,11 +106,12 @@ def simulator(accounts):
 def exporter(config, state=None):
     """The exporter itself, as soon as it listens; how long that took is its `start_seconds`."""
     port = free_port()
-    flags = ["--config.file", config, "--web.listen-address", f"127.0.0.1:{port}"]
+    flags = ["--config.file", config, "--web.listen-address", f"127.0.0.1:{port}", "--web.enable-lifecycle"]
     if state:
         flags += ["--state.file", state]
     with Process(EXPORTER, *flags, log=WORK / "exporter.log") as process:
         process.start_seconds = process.wait_until_it_listens(port)
         process.url = f"http://127.0.0.1:{port}/metrics"
         process.ready_url = f"http://127.0.0.1:{port}/-/ready"
+        process.reload_url = f"http://127.0.0.1:{port}/-/reload"
         yield process

@@ -32,6 +32,7 @@ def rows(contender, api, smoke):
     yield from sizes.memory(api, [small] if smoke else [10_000, 100_000])
     yield from polls.polling(contender, api, small if smoke else 40_000, 5, 1 if smoke else 3)
     yield from polls.polling_the_simulator(small if smoke else 20_000, 5, 1 if smoke else 3)
+    yield from polls.first_round(api, small if smoke else 100_000, 5_000, 1 if smoke else 8)
     yield from polls.steady(api, small if smoke else 100_000, 5 if smoke else 60, 2 if smoke else 15)
     yield from sizes.start(api, sizes.FEW, 11, 100)
     yield from sizes.start(api, small if smoke else 100_000, 5, 5_000)

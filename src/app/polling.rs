@@ -93,7 +93,7 @@ pub(super) async fn open_state(path: Option<PathBuf>) -> anyhow::Result<(Saver, 
     let Opened { file, restored, troubles } =
         spawn_blocking(open).await.context("the state file could not be read")??;
     for trouble in troubles {
-        tracing::error!("{trouble}");
+        tracing::error!(%trouble, "state file in trouble");
     }
     let (saver, saving) = saver::start(file, CLOCK);
     tasks.spawn(saving);

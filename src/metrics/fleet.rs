@@ -40,12 +40,12 @@ pub(crate) fn account(name: &str) -> Account {
 }
 
 /// An account that was never polled.
-pub(super) fn pending(account: Account) -> Readings {
+pub(crate) fn pending(account: Account) -> Readings {
     Readings::new(Arc::new(account), NOW.plus(Duration::from_millis(1_005)))
 }
 
 /// Counts of 1, 2, 3 and 4 items that were right `age` before [`NOW`].
-pub(super) fn succeeded(account: Account, age: Duration) -> Readings {
+pub(crate) fn succeeded(account: Account, age: Duration) -> Readings {
     let at = WallTime::from_millis(NOW.millis() - i64::try_from(age.as_millis()).unwrap());
     let counts = PerKind::new(|kind| Kind::ALL.iter().position(|other| *other == kind).unwrap() as u64 + 1);
     Readings {
@@ -77,7 +77,7 @@ pub(super) fn with_optional(readings: Readings) -> Readings {
 }
 
 /// Two third-party platforms: one at work, one parked from the start.
-pub(super) fn platforms() -> Vec<Arc<PlatformReadings>> {
+pub(crate) fn platforms() -> Vec<Arc<PlatformReadings>> {
     let failing =
         Failing { class: ErrorClass::Ip, errcode: Some(ErrCode(61004)), seen_ip: None, source: None };
     let platform = |name, last_call, authorizers| {
@@ -91,7 +91,7 @@ pub(super) fn platforms() -> Vec<Arc<PlatformReadings>> {
 }
 
 /// The same readings after one more poll, which failed.
-pub(super) fn failed(readings: Readings, class: ErrorClass, errcode: Option<i64>) -> Readings {
+pub(crate) fn failed(readings: Readings, class: ErrorClass, errcode: Option<i64>) -> Readings {
     let failing = Failing { class, errcode: errcode.map(ErrCode), seen_ip: None, source: None };
     Readings {
         polls: readings.polls + 1,

@@ -2,11 +2,13 @@
 //! Family by family, as the formats demand; the account label of each account is rendered once.
 
 mod optional;
+mod rows;
 
 use std::iter::zip;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::rows::{Row, Rows};
 use super::family::{Family, FamilyType, account};
 use super::gathered::write_gathered;
 use super::own::ExporterMetrics;
@@ -63,27 +65,16 @@ type End<L> = (L, Vec<u8>);
 
 struct AccountFamilies<'a> {
     page: &'a Page<'a>,
-    /// `{account="…"` of every account, one after another.
-    labels: Vec<u8>,
-    /// Where each account's part of `labels` ends.
-    ends: Vec<usize>,
+    rows: Rows<'a>,
     kinds: [End<Kind>; 4],
     pools: [End<Pool>; 2],
 }
 
 impl<'a> AccountFamilies<'a> {
     fn new(page: &'a Page<'a>) -> Self {
-        let mut labels = Vec::new();
-        let mut ends = Vec::with_capacity(page.readings.len());
-        for readings in page.readings {
-            labels.push(b'{');
-            push_label(&mut labels, "account", readings.account.name.as_str());
-            ends.push(labels.len());
-        }
         Self {
             page,
-            labels,
-            ends,
+            rows: Rows::new(page.readings, page.now),
             kinds: Kind::ALL.map(|kind| (kind, end("kind", kind.label()))),
             pools: Pool::ALL.map(|pool| (pool, end("pool", pool.label()))),
         }
@@ -92,40 +83,29 @@ impl<'a> AccountFamilies<'a> {
     fn write(&self, to: &mut PageWriter) {
         self.write_material(to);
         self.write_info(to);
-        self.each(to, &account::UP, |readings| match readings.last_poll {
-            LastPoll::Pending => None,
-            LastPoll::Succeeded => Some(Value::Count(1)),
-            LastPoll::Failed(_) => Some(Value::Count(0)),
-        });
+        self.each(to, &account::UP, |row| row.up.map(|up| Value::Count(u64::from(up))));
         self.write_failing(to);
-        self.each(to, &account::LAST_SUCCESS, |readings| {
-            readings.last_good.as_ref().map(|good| Value::Moment(good.at))
-        });
-        self.each(to, &account::NEXT_POLL, |readings| Some(Value::Moment(readings.next_poll)));
-        self.each(to, &account::POLL_INTERVAL, |readings| Some(seconds(readings.interval)));
-        self.each(to, &account::POLLS, |readings| Some(Value::Count(readings.polls)));
-        self.each(to, &account::POLL_FAILURES, |readings| Some(Value::Count(readings.failures)));
-        self.each(to, &account::TOKEN_REFRESHES, |readings| Some(Value::Count(readings.token_refreshes)));
-        self.each(to, &account::TOKEN_REJECTIONS, |readings| Some(Value::Count(readings.token_rejections)));
+        self.each(to, &account::LAST_SUCCESS, |row| row.last_success.map(Value::Moment));
+        self.each(to, &account::NEXT_POLL, |row| Some(Value::Moment(row.next_poll)));
+        self.each(to, &account::POLL_INTERVAL, |row| Some(seconds(row.interval)));
+        self.each(to, &account::POLLS, |row| Some(Value::Count(row.polls)));
+        self.each(to, &account::POLL_FAILURES, |row| Some(Value::Count(row.failures)));
+        self.each(to, &account::TOKEN_REFRESHES, |row| Some(Value::Count(row.token_refreshes)));
+        self.each(to, &account::TOKEN_REJECTIONS, |row| Some(Value::Count(row.token_rejections)));
         self.write_optional(to);
     }
 
     fn write_material(&self, to: &mut PageWriter) {
-        let now = self.page.now;
-        self.each_of(to, &account::ITEMS, &self.kinds, |readings, kind| {
-            Some(Value::Count(readings.held(now)?.counts[kind]))
+        self.each_kind(to, &account::ITEMS, |row, kind| Some(Value::Count(row.counts.as_ref()?[kind])));
+        self.each_kind(to, &account::LIMIT_ITEMS, |row, kind| Some(Value::Count(row.limits[kind])));
+        self.each_kind(to, &account::USAGE_RATIO, |row, kind| {
+            Some(Value::Float(row.counts.as_ref()?[kind] as f64 / row.limits[kind] as f64))
         });
-        self.each_of(to, &account::LIMIT_ITEMS, &self.kinds, |readings, kind| {
-            Some(Value::Count(readings.account.limits.items[kind]))
-        });
-        self.each_of(to, &account::USAGE_RATIO, &self.kinds, |readings, kind| {
-            let items = readings.held(now)?.counts[kind];
-            Some(Value::Float(items as f64 / readings.account.limits.items[kind] as f64))
-        });
-        self.each_of(to, &account::POOL_LIMIT_ITEMS, &self.pools, |readings, pool| {
+        self.each_special(to, &account::POOL_LIMIT_ITEMS, &self.pools, |readings, pool| {
             readings.account.limits.of_pool(pool).map(Value::Count)
         });
-        self.each_of(to, &account::POOL_USAGE_RATIO, &self.pools, |readings, pool| {
+        let now = self.page.now;
+        self.each_special(to, &account::POOL_USAGE_RATIO, &self.pools, |readings, pool| {
             let limit = readings.account.limits.of_pool(pool)?;
             let items = pool.items(&readings.held(now)?.counts);
             Some(Value::Float(items as f64 / limit as f64))
@@ -134,77 +114,89 @@ impl<'a> AccountFamilies<'a> {
 
     fn write_info(&self, to: &mut PageWriter) {
         let mut end = Vec::new();
-        self.family(to, &account::INFO, |to, name, readings, labels| {
-            let settings = &readings.account;
-            // In the order of the family's labels after `account`.
-            let token = &settings.token;
-            let values = [settings.app_id.as_str(), &settings.display_name, token.label(), token.platform()];
-            end.clear();
-            for (label, value) in zip(&account::INFO.labels[1..], values) {
-                end.push(b',');
-                push_label(&mut end, label, value);
+        family(to, &account::INFO, |to, name| {
+            for (_, readings, labels) in self.rows.all() {
+                let settings = &readings.account;
+                // In the order of the family's labels after `account`.
+                let token = &settings.token;
+                let values =
+                    [settings.app_id.as_str(), &settings.display_name, token.label(), token.platform()];
+                end.clear();
+                for (label, value) in zip(&account::INFO.labels[1..], values) {
+                    end.push(b',');
+                    push_label(&mut end, label, value);
+                }
+                for (at, label) in self.page.info_labels.iter().enumerate() {
+                    end.push(b',');
+                    push_label(&mut end, label, settings.info_labels.get(at).map_or("", |value| value));
+                }
+                end.extend_from_slice(b"} ");
+                to.sample(name, labels, &end, Value::Count(1));
             }
-            for (at, label) in self.page.info_labels.iter().enumerate() {
-                end.push(b',');
-                push_label(&mut end, label, settings.info_labels.get(at).map_or("", |value| value));
-            }
-            end.extend_from_slice(b"} ");
-            to.sample(name, labels, &end, Value::Count(1));
         });
     }
 
     fn write_failing(&self, to: &mut PageWriter) {
         let mut end = Vec::new();
-        self.family(to, &account::FAILING, |to, name, readings, labels| {
-            let LastPoll::Failed(failing) = &readings.last_poll else { return };
-            end.clear();
-            push_failing(&mut end, failing);
-            to.sample(name, labels, &end, Value::Count(1));
-        });
-    }
-
-    /// A family with one series an account, where it has a value.
-    fn each(&self, to: &mut PageWriter, family: &Family, value: impl Fn(&Readings) -> Option<Value>) {
-        self.family(to, family, |to, name, readings, labels| {
-            if let Some(value) = value(readings) {
-                to.sample(name, labels, b"} ", value);
+        family(to, &account::FAILING, |to, name| {
+            for (readings, labels) in self.rows.special() {
+                let LastPoll::Failed(failing) = &readings.last_poll else { continue };
+                end.clear();
+                push_failing(&mut end, failing);
+                to.sample(name, labels, &end, Value::Count(1));
             }
         });
     }
 
-    /// A family with a series for each of `ends`, where an account has a value for it.
-    fn each_of<L: Copy>(
-        &self,
-        to: &mut PageWriter,
-        family: &Family,
-        ends: &[End<L>],
-        value: impl Fn(&Readings, L) -> Option<Value>,
-    ) {
-        self.family(to, family, |to, name, readings, labels| {
-            for (label, end) in ends {
-                if let Some(value) = value(readings, *label) {
-                    to.sample(name, labels, end, value);
+    /// A family with one series an account, where it has a value.
+    fn each(&self, to: &mut PageWriter, of: &Family, value: impl Fn(&Row) -> Option<Value>) {
+        family(to, of, |to, name| {
+            for (row, _, labels) in self.rows.all() {
+                if let Some(value) = value(row) {
+                    to.sample(name, labels, b"} ", value);
                 }
             }
         });
     }
 
-    fn family(
-        &self,
-        to: &mut PageWriter,
-        family: &Family,
-        mut samples: impl FnMut(&mut PageWriter, &[u8], &Readings, &[u8]),
-    ) {
-        let Family { name, family_type, help, .. } = family;
-        debug_assert_ne!(*family_type, FamilyType::Histogram, "accounts have none");
-        to.family(name, *family_type, help, |to| {
-            let mut start = 0;
-            for (readings, &end) in zip(self.page.readings, &self.ends) {
-                samples(to, name.as_bytes(), readings, &self.labels[start..end]);
-                start = end;
+    /// A family with a series for each kind, where an account has a value for it.
+    fn each_kind(&self, to: &mut PageWriter, of: &Family, value: impl Fn(&Row, Kind) -> Option<Value>) {
+        family(to, of, |to, name| {
+            for (row, _, labels) in self.rows.all() {
+                to.samples(
+                    name,
+                    labels,
+                    self.kinds.iter().filter_map(|(kind, end)| Some((end.as_slice(), value(row, *kind)?))),
+                );
             }
         });
     }
+
+    /// A family with a series for each of `ends`, where an account has a value for it. Few have.
+    fn each_special<L: Copy>(
+        &self,
+        to: &mut PageWriter,
+        of: &Family,
+        ends: &[End<L>],
+        value: impl Fn(&Readings, L) -> Option<Value>,
+    ) {
+        family(to, of, |to, name| {
+            for (readings, labels) in self.rows.special() {
+                to.samples(
+                    name,
+                    labels,
+                    ends.iter().filter_map(|(label, end)| Some((end.as_slice(), value(readings, *label)?))),
+                );
+            }
+        });
+    }
+}
+
+/// One family, whose series `samples` writes under the name that it is given.
+fn family(to: &mut PageWriter, family: &Family, samples: impl FnOnce(&mut PageWriter, &[u8])) {
+    let Family { name, family_type, help, .. } = family;
+    debug_assert_ne!(*family_type, FamilyType::Histogram, "accounts have none");
+    to.family(name, *family_type, help, |to| samples(to, name.as_bytes()));
 }
 
 /// The labels of a failure and the end of its series.

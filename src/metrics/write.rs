@@ -103,12 +103,31 @@ impl PageWriter {
     /// Writes one sample. `name`, `labels` and `end` stand one after another as they are: together
     /// they are everything up to the value, such as `up`, `{account="a"` and `} `.
     pub(crate) fn sample(&mut self, name: &[u8], labels: &[u8], end: &[u8], value: Value) {
-        self.text.extend_from_slice(name);
-        self.text.extend_from_slice(labels);
-        self.text.extend_from_slice(end);
-        push_value(&mut self.text, value);
-        self.text.push(b'\n');
-        self.samples += 1;
+        self.samples(name, labels, [(end, value)]);
+    }
+
+    /// Writes samples that differ in their ends and values alone.
+    pub(crate) fn samples(
+        &mut self,
+        name: &[u8],
+        labels: &[u8],
+        ends: impl IntoIterator<Item = (impl AsRef<[u8]>, Value)>,
+    ) {
+        let text = &mut self.text;
+        let start = text.len();
+        let same = start..start + name.len() + labels.len();
+        for (end, value) in ends {
+            if text.len() == start {
+                text.extend_from_slice(name);
+                text.extend_from_slice(labels);
+            } else {
+                text.extend_from_within(same.clone());
+            }
+            text.extend_from_slice(end.as_ref());
+            push_value(text, value);
+            text.push(b'\n');
+            self.samples += 1;
+        }
         if self.text.len() >= self.chunk_bytes {
             self.compress();
         }

@@ -59,11 +59,19 @@ pub(super) struct Next {
 pub(super) struct Ended {
     pub(super) collector: Collector,
     pub(super) began: Instant,
-    /// How the poll before it ended.
-    pub(super) before: LastPoll,
     pub(super) now: LastPoll,
-    /// Why it failed, in words for the log; none where a platform's own line says it.
-    pub(super) error: Option<String>,
+    pub(super) news: News,
+}
+
+/// What the log says of a poll that has ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum News {
+    /// Nothing: it went as the one before, or another line says it.
+    None,
+    /// It failed, and did not before, or in another way: why, in words.
+    Failing(String),
+    /// It succeeded again.
+    Recovered,
 }
 
 /// The two clocks of one moment.
@@ -341,10 +349,12 @@ impl AccountState {
         error: Option<String>,
         now: Moment,
     ) -> Option<Ended> {
+        let material = self.collector(Collector::Material).and_then(|state| state.told);
         let state = self.collectors[collector as usize].as_mut()?;
         let began = state.began(now.instant);
         (state.poll, state.last) = (None, Some(began));
         state.due = at;
+        let news = state.news(&last_poll, error, material);
         let readings = Arc::make_mut(&mut self.readings);
         let shown = match collector {
             Collector::Material => {
@@ -356,8 +366,8 @@ impl AccountState {
             Collector::Draft => &mut readings.draft.as_deref_mut()?.last_poll,
             Collector::Quota => &mut readings.quota.as_deref_mut()?.last_poll,
         };
-        let before = std::mem::replace(shown, last_poll.clone());
-        Some(Ended { collector, began, before, now: last_poll, error })
+        *shown = last_poll.clone();
+        Some(Ended { collector, began, now: last_poll, news })
     }
 }
 
@@ -366,3 +376,6 @@ fn keep<T>(readings: Option<&mut OptionalReadings<T>>, value: T, at: WallTime) {
         readings.last_good = Some((value, at));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -133,7 +133,7 @@ impl Writer {
             file = match self.write(file).await {
                 Ok(file) => file,
                 Err(error) => {
-                    tracing::error!("the state file is written no more: {error}");
+                    tracing::error!(%error, "the state file is written no more");
                     return;
                 }
             };
@@ -192,7 +192,8 @@ impl Writer {
                     self.is_failing = true;
                     tracing::warn!(
                         %path,
-                        "cannot write the state file `{path}`: {error}: polling goes on, what is not saved waits in memory"
+                        %error,
+                        "cannot write the state file: polling goes on, what is not saved waits in memory"
                     );
                 }
                 self.unsaved.take_back(records, Instant::now() + RETRY);

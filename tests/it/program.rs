@@ -18,6 +18,8 @@ pub(crate) fn command(args: &[&str]) -> Command {
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("WECHAT_EXPORTER")) {
         command.env_remove(name);
     }
+    // The tests may run in a service themselves.
+    command.env_remove("NOTIFY_SOCKET").env_remove("JOURNAL_STREAM");
     command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     command
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{AccountFamilies, Value, end, push_failing};
+use super::{AccountFamilies, Value, end, family, push_failing};
 use crate::metrics::family::{Family, account};
 use crate::metrics::write::{PageWriter, push_label};
 use crate::store::{AuthorizerState, Failing, LastPoll, PlatformReadings, Readings};
@@ -13,14 +13,14 @@ impl AccountFamilies<'_> {
     /// The families of the optional collectors.
     pub(super) fn write_optional(&self, to: &mut PageWriter) {
         let now = self.page.now;
-        self.each(to, &account::DRAFTS, |readings| {
+        self.each_special(to, &account::DRAFTS, &[((), b"} ".to_vec())], |readings, ()| {
             readings.draft.as_ref()?.held(readings.account.hold, now).map(|&drafts| Value::Count(drafts))
         });
         self.write_quota(to, &account::QUOTA_LIMIT, |quota| Some(quota.limit?.calls));
         self.write_quota(to, &account::QUOTA_USED, |quota| Some(quota.used));
         self.write_quota(to, &account::QUOTA_REMAINING, |quota| Some(quota.limit?.remaining));
         let collectors = [Collector::Draft, Collector::Quota].map(|one| (one, end("collector", one.label())));
-        self.each_of(to, &account::COLLECTOR_LAST_SUCCESS, &collectors, |readings, collector| {
+        self.each_special(to, &account::COLLECTOR_LAST_SUCCESS, &collectors, |readings, collector| {
             let at = match collector {
                 Collector::Material => None,
                 Collector::Draft => readings.draft.as_ref()?.last_good.as_ref().map(|(_, at)| *at),
@@ -34,7 +34,7 @@ impl AccountFamilies<'_> {
     fn write_quota(&self, to: &mut PageWriter, family: &Family, value: impl Fn(&ApiQuota) -> Option<u64>) {
         let apis = Api::ALL.map(|api| (api, end("api", api.label())));
         let now = self.page.now;
-        self.each_of(to, family, &apis, |readings, api| {
+        self.each_special(to, family, &apis, |readings, api| {
             let quotas = readings.quota.as_ref()?.held(readings.account.hold, now)?;
             quotas.iter().find(|quota| quota.api == api).and_then(&value).map(Value::Count)
         });
@@ -42,13 +42,15 @@ impl AccountFamilies<'_> {
 
     fn write_collector_failing(&self, to: &mut PageWriter) {
         let mut end = Vec::new();
-        self.family(to, &account::COLLECTOR_FAILING, |to, name, readings, labels| {
-            for (collector, failing) in optional_failures(readings) {
-                end.clear();
-                end.push(b',');
-                push_label(&mut end, "collector", collector.label());
-                push_failing(&mut end, failing);
-                to.sample(name, labels, &end, Value::Count(1));
+        family(to, &account::COLLECTOR_FAILING, |to, name| {
+            for (readings, labels) in self.rows.special() {
+                for (collector, failing) in optional_failures(readings) {
+                    end.clear();
+                    end.push(b',');
+                    push_label(&mut end, "collector", collector.label());
+                    push_failing(&mut end, failing);
+                    to.sample(name, labels, &end, Value::Count(1));
+                }
             }
         });
     }
@@ -91,14 +93,14 @@ pub(super) fn write_platforms(platforms: &[Arc<PlatformReadings>], to: &mut Page
 fn each_platform(
     platforms: &[Arc<PlatformReadings>],
     to: &mut PageWriter,
-    family: &Family,
+    of: &Family,
     samples: impl Fn(&mut PageWriter, &[u8], &PlatformReadings, &[u8]),
 ) {
-    to.family(family.name, family.family_type, family.help, |to| {
+    family(to, of, |to, name| {
         for readings in platforms {
             let mut labels = vec![b'{'];
             push_label(&mut labels, "platform", readings.name.as_str());
-            samples(to, family.name.as_bytes(), readings, &labels);
+            samples(to, name, readings, &labels);
         }
     });
 }

@@ -67,7 +67,10 @@ impl Leases {
         let is_late = timeout_at(asked.patience, &mut asked.written).await.is_err();
         if std::mem::replace(&mut self.is_stuck, is_late) != is_late {
             if is_late {
-                tracing::warn!("the state file was not written for {PATIENCE:?}: polling goes on without it");
+                tracing::warn!(
+                    waited_seconds = PATIENCE.as_secs(),
+                    "the state file is not written in time: polling goes on without it"
+                );
             } else {
                 tracing::info!("the state file is written in time again");
             }

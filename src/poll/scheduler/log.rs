@@ -1,7 +1,7 @@
 //! What the log says of polls.
 
 use crate::config::AccountName;
-use crate::poll::state::Ended;
+use crate::poll::state::{Ended, News};
 use crate::store::LastPoll;
 use crate::wechat::class::ErrorClass;
 
@@ -13,13 +13,12 @@ pub(super) fn class(poll: &LastPoll) -> Option<ErrorClass> {
     }
 }
 
-/// One line when a collector of an account begins to fail, fails in another way, or recovers; none
-/// while it stays as it was, and none for an account whose platform has its own line.
+/// One line when an account begins to fail, fails in another way, or recovers; none while it stays as
+/// it was.
 pub(super) fn change(account: &AccountName, ended: &Ended) {
     let collector = ended.collector.label();
-    match (&ended.now, class(&ended.before)) {
-        (LastPoll::Failed(failing), before) if before != Some(failing.class) => {
-            let Some(error) = &ended.error else { return };
+    match (&ended.news, &ended.now) {
+        (News::Failing(error), LastPoll::Failed(failing)) => {
             let row = failing.class.row();
             tracing::warn!(
                 %account,
@@ -31,7 +30,7 @@ pub(super) fn change(account: &AccountName, ended: &Ended) {
                 "account failing: {}", row.summary.en
             );
         }
-        (LastPoll::Succeeded, Some(_)) => tracing::info!(%account, collector, "account recovered"),
+        (News::Recovered, _) => tracing::info!(%account, collector, "account recovered"),
         _ => tracing::debug!(%account, collector, "poll ended"),
     }
 }

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::News;
 use crate::config::Account;
 use crate::poll::schedule::Rhythm;
+use crate::store::{Failing, LastPoll};
 use crate::wechat::class::ErrorClass;
 use crate::wechat::collect::Collector;
 
@@ -21,6 +23,8 @@ pub(super) struct CollectorState {
     pub(super) streak: Option<(ErrorClass, u32)>,
     /// The poll that runs or waits for its next attempt.
     pub(super) poll: Option<PollInProgress>,
+    /// The class of the failure that the log tells of, until it is over.
+    pub(super) told: Option<ErrorClass>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +50,7 @@ impl CollectorState {
 
     /// A collector that is due at `due`, and goes on by `rhythm`.
     pub(super) fn on(rhythm: Rhythm, due: Instant) -> Self {
-        Self { rhythm, spacing: rhythm.interval, due, last: None, streak: None, poll: None }
+        Self { rhythm, spacing: rhythm.interval, due, last: None, streak: None, poll: None, told: None }
     }
 
     /// Begins an attempt; its number in its poll, from 0.
@@ -92,6 +96,27 @@ impl CollectorState {
         };
         self.streak = Some((class, n));
         n
+    }
+
+    /// What a poll that ended with `last_poll` brings that the log has not told: once for each class of
+    /// failures. There is no `error` where a platform's own line says it; and what material fails with,
+    /// by `material`, it fails with for all.
+    pub(super) fn news(
+        &mut self,
+        last_poll: &LastPoll,
+        error: Option<String>,
+        material: Option<ErrorClass>,
+    ) -> News {
+        match (last_poll, error) {
+            (LastPoll::Failed(Failing { class, .. }), Some(error))
+                if ![self.told, material].contains(&Some(*class)) =>
+            {
+                self.told = Some(*class);
+                News::Failing(error)
+            }
+            (LastPoll::Succeeded, _) if self.told.take().is_some() => News::Recovered,
+            _ => News::None,
+        }
     }
 
     /// Whether the last call did not come through, be it the end of its poll or not.

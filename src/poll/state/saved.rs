@@ -112,11 +112,17 @@ fn take<T>(readings: Option<&mut OptionalReadings<T>>, saved: Option<SavedCollec
 struct Kept {
     next: WallTime,
     park: Option<(ErrorClass, u32)>,
+    told: Option<ErrorClass>,
 }
 
 impl<T> From<&SavedCollector<T>> for Kept {
     fn from(saved: &SavedCollector<T>) -> Self {
-        Self { next: saved.next, park: saved.park }
+        // An earlier process told of it, but for what its account's platform failed with.
+        let told = match (&saved.last_poll, saved.park) {
+            (LastPoll::Failed(failing), Some((class, _))) if failing.class == class => Some(class),
+            _ => None,
+        };
+        Self { next: saved.next, park: saved.park, told }
     }
 }
 
@@ -141,7 +147,7 @@ impl Resumption {
             Some(_) => Rhythm::entering(due, interval, place),
             None => self.rhythm(next, wait, interval),
         };
-        CollectorState { streak: kept.park, ..CollectorState::on(rhythm, due) }
+        CollectorState { streak: kept.park, told: kept.told, ..CollectorState::on(rhythm, due) }
     }
 
     /// The rhythm that `next` belongs to: accounts that are late together go round evenly again.

@@ -85,7 +85,7 @@ pub fn start(
 ) -> anyhow::Result<(Arc<Guard>, Watch, WebReloads)> {
     let WebSource { path, loaded: LoadedWeb { config, warnings, inputs } } = source;
     for warning in &warnings {
-        tracing::warn!("{warning}");
+        tracing::warn!(%warning, "configuration warning");
     }
     let in_force = Facts::of(&config);
     if let Some(ends) = in_force.ends {
@@ -171,7 +171,7 @@ impl Watch {
         self.metrics.web_config_read(faults.is_ok());
         let faults = faults.err().unwrap_or_default();
         for fault in &faults {
-            tracing::error!("{fault}");
+            tracing::error!(fault, "configuration fault");
         }
         if !faults.is_empty() {
             let (path, faults) = (self.path.display(), faults.len());
@@ -188,7 +188,7 @@ impl Watch {
             return Ok(());
         }
         for warning in &warnings {
-            tracing::warn!("{warning}");
+            tracing::warn!(%warning, "configuration warning");
         }
         if let Some(ends) = facts.ends {
             self.metrics.certificate_ends(ends);
