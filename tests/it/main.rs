@@ -17,6 +17,7 @@ mod doctor;
 mod faults;
 mod fleet;
 mod harness;
+mod health;
 mod installed;
 mod once;
 mod platform;
