@@ -20,6 +20,7 @@ mod harness;
 mod health;
 mod installed;
 mod once;
+mod packages;
 mod platform;
 mod program;
 mod prometheus;

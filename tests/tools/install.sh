@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the tests need and is missing: Debian's prometheus (with promtool), redis-server,
-# openssl and faketime and, in a virtual environment of its own, PyPI's parsers of both metric formats.
+# openssl, faketime and systemd's checks of units and, in a virtual environment of its own, PyPI's parsers of both metric formats.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -12,6 +12,7 @@ missing=""
 command -v prometheus >/dev/null && command -v promtool >/dev/null || missing="$missing prometheus"
 command -v redis-server >/dev/null || missing="$missing redis-server"
 command -v openssl >/dev/null || missing="$missing openssl"
+command -v systemd-analyze >/dev/null && command -v systemd-sysusers >/dev/null || missing="$missing systemd"
 command -v faketime >/dev/null || missing="$missing faketime"
 python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$missing python3 python3-venv"
 if [ -n "$missing" ]; then
