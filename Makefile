@@ -1,6 +1,6 @@
 # `make test` installs what the tests need (Debian, apt) and runs all of them.
 
-.PHONY: test tools check bench docs fuzz
+.PHONY: test tools check bench docs fuzz licences image-check
 
 test: tools
 	cargo test --locked
@@ -20,6 +20,14 @@ bench:
 # Writes docs/metrics.md anew from the table of families.
 docs:
 	UPDATE_DOCS=1 cargo test --locked --lib metrics
+
+# Collects the licences of what is linked in, after a change of dependencies.
+licences:
+	deploy/licences/collect.py
+
+# Builds the container image and runs it. Needs root on Debian; ten minutes the first time.
+image-check:
+	deploy/container/check.sh
 
 # Runs each fuzz target for SECONDS.
 SECONDS = 60
