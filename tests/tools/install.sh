@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what the tests need and is missing: Debian's prometheus (with promtool), redis-server,
-# openssl, faketime and systemd's checks of units and, in a virtual environment of its own, PyPI's parsers of both metric formats.
+# openssl, faketime and systemd's checks of units and, in a virtual environment of its own, PyPI's parsers
+# of both metric formats and linters of scripts, images and workflows.
 set -eu
 cd "$(dirname "$0")/../.."
 
