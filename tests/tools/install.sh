@@ -1,7 +1,8 @@
 #!/bin/sh
-# Installs what the tests need and is missing: Debian's prometheus (with promtool), redis-server,
-# openssl, faketime and systemd's checks of units and, in a virtual environment of its own, PyPI's parsers
-# of both metric formats and linters of scripts, images and workflows.
+# Installs what the tests need and is missing: Debian's prometheus (with promtool), Alertmanager, redis-server,
+# openssl, faketime and systemd's checks of units; Prometheus 3 and a newer Alertmanager, unpacked; and, in a virtual
+# environment of its own, PyPI's parsers of both metric formats and of PromQL, and its linters of scripts, images and
+# workflows.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -11,6 +12,7 @@ as_root() {
 
 missing=""
 command -v prometheus >/dev/null && command -v promtool >/dev/null || missing="$missing prometheus"
+command -v prometheus-alertmanager >/dev/null && command -v amtool >/dev/null || missing="$missing prometheus-alertmanager"
 command -v redis-server >/dev/null || missing="$missing redis-server"
 command -v openssl >/dev/null || missing="$missing openssl"
 command -v systemd-analyze >/dev/null && command -v systemd-sysusers >/dev/null || missing="$missing systemd"
@@ -21,6 +23,13 @@ if [ -n "$missing" ]; then
 	# shellcheck disable=SC2086 # a list of names
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
 fi
+
+newer=.tools/prometheus-3
+[ -x $newer/usr/bin/promtool ] || tests/tools/unpack.sh $newer prometheus promtool prometheus-alertmanager
+for program in prometheus prometheus-alertmanager; do
+	$program --version | head -n 1
+	$newer/usr/bin/$program --version | head -n 1
+done
 
 venv=.tools/venv
 requirements=tests/tools/requirements.txt
