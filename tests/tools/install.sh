@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what the tests need and is missing: Debian's prometheus (with promtool), redis-server,
-# openssl and faketime and, in a virtual environment of its own, PyPI's parsers of both metric formats.
+# openssl and faketime and, in a virtual environment of its own, PyPI's parsers of both metric formats and the
+# schemas of Kubernetes; what the tests of the chart need beside them.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -13,6 +14,7 @@ command -v prometheus >/dev/null && command -v promtool >/dev/null || missing="$
 command -v redis-server >/dev/null || missing="$missing redis-server"
 command -v openssl >/dev/null || missing="$missing openssl"
 command -v faketime >/dev/null || missing="$missing faketime"
+command -v npm >/dev/null || missing="$missing nodejs npm"
 python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$missing python3 python3-venv"
 if [ -n "$missing" ]; then
 	as_root apt-get update -qq
@@ -27,3 +29,5 @@ if ! cmp -s "$requirements" "$venv/installed.txt"; then
 	"$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$requirements"
 	cp "$requirements" "$venv/installed.txt"
 fi
+
+tests/tools/chart/install.sh
