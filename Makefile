@@ -1,9 +1,10 @@
 # `make test` installs what the tests need (Debian, apt) and runs all of them.
 
-.PHONY: test tools check bench docs fuzz
+.PHONY: test tools check bench docs fuzz chart
 
 test: tools
 	cargo test --locked
+	.tools/venv/bin/python -m unittest discover --start-directory tests/chart
 
 tools:
 	tests/tools/install.sh
@@ -20,6 +21,10 @@ bench:
 # Writes docs/metrics.md anew from the table of families.
 docs:
 	UPDATE_DOCS=1 cargo test --locked --lib metrics
+
+# Writes what the Helm chart copies and what is rendered from it anew.
+chart: tools
+	.tools/venv/bin/python deploy/kubernetes/generate.py
 
 # Runs each fuzz target for SECONDS.
 SECONDS = 60
