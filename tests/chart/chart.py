@@ -20,11 +20,22 @@ class Refused(Exception):
     """Helm's message."""
 
 
+class Loader(yaml.CSafeLoader):
+    """Refuses a key that stands twice in a map, as Kubernetes does."""
+
+    def construct_mapping(self, node, deep=False):
+        keys = [self.construct_object(key) for key, _ in node.value]
+        twice = {key for key in keys if keys.count(key) > 1}
+        if twice:
+            raise yaml.constructor.ConstructorError(None, None, f"{twice} twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
 class Rendered:
     """The objects of a release."""
 
     def __init__(self, text):
-        self.objects = [document for document in yaml.safe_load_all(text) if document]
+        self.objects = [document for document in yaml.load_all(text, Loader) if document]
 
     def all(self, kind):
         return [each for each in self.objects if each["kind"] == kind]

@@ -243,7 +243,7 @@ class Single(unittest.TestCase):
         notes = output[output.index("NOTES:") :]
         self.assertLess(notes.index("IP whitelist"), notes.index("wechat-secrets-retail"))
         self.assertIn("polls with 4 pods", notes)
-        self.assertIn("exec exporter-wechat-material-exporter-0 -- wechat-material-exporter doctor", notes)
+        self.assertIn("exec exporter-wechat-material-exporter-0 -- /usr/local/bin/wechat-material-exporter doctor", notes)
         self.assertIn("https://127.0.0.1:19870/", notes)
 
 

@@ -81,6 +81,15 @@ BY_CHART = [
         "serviceMonitor.tlsConfig: missing: with webConfig.tls give the ca and the serverName of the certificate",
     ),
     (
+        ACCOUNT + "serviceMonitor: {enabled: true, interval: 15s}",
+        "serviceMonitor.scrapeTimeout: longer than the interval, which the operator refuses: make it 15s or less",
+    ),
+    (ACCOUNT + "serviceMonitor: {scrapeTimeout: 1m500ms}", "serviceMonitor.scrapeTimeout: longer than the interval"),
+    (
+        ACCOUNT + "accountFiles: [{configMap: a}, {secret: a}]",
+        "accountFiles: a ConfigMap and a Secret of the same name: rename one of them",
+    ),
+    (
         ACCOUNT + "serviceMonitor: {enabled: true, basicAuth: {username: {name: a, key: b}}}",
         "serviceMonitor.basicAuth: nobody asks for it: name the Secret of a web configuration file in "
         "webConfig.existingSecret",

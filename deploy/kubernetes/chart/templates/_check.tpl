@@ -11,9 +11,20 @@ wrong, where, and what would be right.
 {{- if and .serviceMonitor.enabled .webConfig.tls (not .serviceMonitor.tlsConfig) -}}
 {{- fail "serviceMonitor.tlsConfig: missing: with webConfig.tls give the ca and the serverName of the certificate" -}}
 {{- end -}}
+{{- $interval := include "wechat-material-exporter.milliseconds" .serviceMonitor.interval -}}
+{{- if gt (include "wechat-material-exporter.milliseconds" .serviceMonitor.scrapeTimeout | int64) (int64 $interval) -}}
+{{- fail (printf "serviceMonitor.scrapeTimeout: longer than the interval, which the operator refuses: make it %s or less" .serviceMonitor.interval) -}}
+{{- end -}}
 {{- if and .serviceMonitor.basicAuth (not .webConfig.existingSecret) -}}
 {{- fail "serviceMonitor.basicAuth: nobody asks for it: name the Secret of a web configuration file in webConfig.existingSecret" -}}
 {{- end -}}
+{{- end -}}
+{{- $names := list -}}
+{{- range .Values.accountFiles -}}
+{{- $names = append $names (default .secret .configMap) -}}
+{{- end -}}
+{{- if ne (len $names) (len (uniq $names)) -}}
+{{- fail "accountFiles: a ConfigMap and a Secret of the same name: rename one of them" -}}
 {{- end -}}
 {{- $insteads := include "wechat-material-exporter.insteads" . | fromYaml -}}
 {{- range $index, $argument := .Values.extraArgs -}}
@@ -76,4 +87,14 @@ wrong, where, and what would be right.
 --web.enable-lifecycle: use enableLifecycle
 --log.level: use log.level
 --log.format: use log.format
+{{- end -}}
+
+{{/* A duration of Prometheus. */}}
+{{- define "wechat-material-exporter.milliseconds" -}}
+{{- $units := dict "ms" 1 "s" 1000 "m" 60000 "h" 3600000 "d" 86400000 "w" 604800000 "y" 31536000000 -}}
+{{- $sum := 0 -}}
+{{- range regexFindAll "[0-9]+[a-z]+" . -1 -}}
+{{- $sum = add $sum (mul (regexFind "[0-9]+" . | int64) (get $units (regexFind "[a-z]+" .) | int64)) -}}
+{{- end -}}
+{{- $sum -}}
 {{- end -}}

@@ -14,23 +14,25 @@ app.kubernetes.io/name: {{ include "wechat-material-exporter.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
-{{/* Nothing that changes with the chart alone, which would be a restart. */}}
+{{/* Nothing that changes with the chart alone, which would be a restart. Nobody may change what is selected by. */}}
 {{- define "wechat-material-exporter.podLabels" -}}
-{{ include "wechat-material-exporter.selectorLabels" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-{{- with merge (dict) .Values.podLabels .Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
+{{- $labels := include "wechat-material-exporter.selectorLabels" . | fromYaml -}}
+{{- $version := dict "app.kubernetes.io/version" .Chart.AppVersion -}}
+{{- toYaml (merge $labels $version .Values.podLabels .Values.commonLabels) -}}
+{{- end -}}
+
+{{/* The labels of an object of .root, and .more. */}}
+{{- define "wechat-material-exporter.labelsAnd" -}}
+{{- with .root -}}
+{{- $labels := include "wechat-material-exporter.selectorLabels" . | fromYaml -}}
+{{- $chart := printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" -}}
+{{- $version := dict "app.kubernetes.io/version" .Chart.AppVersion "app.kubernetes.io/managed-by" .Release.Service "helm.sh/chart" $chart -}}
+{{- toYaml (merge $labels $version $.more .Values.commonLabels) -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "wechat-material-exporter.labels" -}}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
-{{ include "wechat-material-exporter.selectorLabels" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
+{{- include "wechat-material-exporter.labelsAnd" (dict "root" . "more" dict) -}}
 {{- end -}}
 
 {{- define "wechat-material-exporter.serviceAccountName" -}}
