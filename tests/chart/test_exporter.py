@@ -1,5 +1,6 @@
 """What the chart renders, given to the exporter itself."""
 
+import functools
 import os
 import re
 import subprocess
@@ -20,7 +21,7 @@ WEB_CONFIG = "basic_auth_users: {prometheus: $2b$10$BWcRSh1.vhh1ZyY3ejSOz.HUBwfa
 
 
 def write(root, path, text):
-    """A file as Kubernetes mounts it: a link to one in a directory that changes as a whole."""
+    """Writes a file as Kubernetes mounts it: a link to one in a directory that changes as a whole."""
     link = root / path.lstrip("/")
     data = link.parent / "..data"
     data.mkdir(parents=True, exist_ok=True)
@@ -30,7 +31,7 @@ def write(root, path, text):
 
 
 def lay_out(root, values, rendered):
-    """The files of a pod, as its volumes would bring them."""
+    """Writes the files of a pod, as its volumes would bring them."""
     text = rendered.config if "config" in values else OF_SOMEBODY_ELSE
     write(root, "/etc/wechat-material-exporter/config/config.yaml", text)
     for number, files in enumerate(values.get("accountFiles", [])):
@@ -48,7 +49,7 @@ def check(values, rendered, shard):
     """What the exporter says of its arguments, variables and files in that pod."""
     with tempfile.TemporaryDirectory() as directory:
         lay_out(Path(directory), values, rendered)
-        inside = lambda text: MOUNTED.sub(f"{directory}/", text)
+        inside = functools.partial(MOUNTED.sub, f"{directory}/")
         # The host's name ends with the shard's number only in the cluster.
         arguments = [inside(argument) for argument in rendered.container["args"] if argument != "--shard=auto"]
         variables = {each["name"]: inside(each.get("value", SECRET)) for each in rendered.container.get("env", [])}

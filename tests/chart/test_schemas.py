@@ -10,8 +10,8 @@ import chart
 import kubernetes_validate
 import yaml
 
-# The oldest that the chart takes, some between, the newest that there are schemas for.
-KUBERNETES = ["1.27", "1.30", "1.33", "1.35", "1.37"]
+# The oldest that the chart takes, one between, the newest that there are schemas for.
+KUBERNETES = ["1.27", "1.32", "1.37"]
 OPERATOR = "monitoring.coreos.com/v1"
 
 
