@@ -16,6 +16,7 @@ mod config;
 mod doctor;
 mod faults;
 mod fleet;
+mod grafana;
 mod harness;
 mod installed;
 mod once;

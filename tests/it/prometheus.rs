@@ -32,7 +32,7 @@ async fn demo_fleet() -> Exporter {
 }
 
 /// Runs a tool on a page. Exit code and all it said.
-async fn feed(program: &str, args: &[&str], page: &[u8]) -> (Option<i32>, String) {
+pub(crate) async fn feed(program: &str, args: &[&str], page: &[u8]) -> (Option<i32>, String) {
     let spawned = Command::new(program)
         .args(args)
         .stdin(Stdio::piped())
@@ -89,10 +89,14 @@ impl Prometheus {
 
     /// With its targets from elsewhere.
     async fn finding(targets: &str) -> Self {
-        let dir = tempfile::tempdir().unwrap();
         let config = format!(
             "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n  - job_name: wechat\n    {targets}\n"
         );
+        Self::configured(tempfile::tempdir().unwrap(), &config).await
+    }
+
+    /// With a configuration of its own. `dir` may hold what that names, and blocks of a past below `data`.
+    pub(crate) async fn configured(dir: TempDir, config: &str) -> Self {
         let file = dir.path().join("prometheus.yml");
         std::fs::write(&file, config).unwrap();
         // Prometheus cannot say which free port it took, so one is found for it.
@@ -109,11 +113,17 @@ impl Prometheus {
         Self { url: format!("http://{free}"), _child: child, _dir: dir }
     }
 
+    /// The data of an answer of its API; nothing if it refuses or is not there yet.
+    pub(crate) async fn get(&self, path: &str, query: &[(&str, &str)]) -> Option<Value> {
+        let url = format!("{}/api/v1/{path}", self.url);
+        let answer = reqwest::Client::new().get(url).query(query).send().await.ok()?;
+        let mut answer: Value = answer.json().await.ok()?;
+        Some(answer["data"].take()).filter(|data| !data.is_null())
+    }
+
     async fn ask(&self, query: &str) -> Option<Vec<(Value, f64)>> {
-        let url = format!("{}/api/v1/query", self.url);
-        let answer = reqwest::Client::new().get(url).query(&[("query", query)]).send().await.ok()?;
-        let answer: Value = answer.json().await.ok()?;
-        let series = answer["data"]["result"].as_array()?.iter();
+        let answer = self.get("query", &[("query", query)]).await?;
+        let series = answer["result"].as_array()?.iter();
         let value = |one: &Value| Some((one["metric"].clone(), one["value"][1].as_str()?.parse().ok()?));
         series.map(value).collect()
     }
