@@ -12,6 +12,7 @@ import yaml
 
 # The oldest that the chart takes, one between, the newest that there are schemas for.
 KUBERNETES = ["1.27", "1.32", "1.37"]
+PROMTOOLS = ["promtool", chart.ROOT / ".tools/prometheus-3/usr/bin/promtool"]
 OPERATOR = "monitoring.coreos.com/v1"
 
 
@@ -36,14 +37,17 @@ def faults_of_operator(objects):
 
 
 def faults_of_promtool(spec):
-    """What promtool finds in the spec of a PrometheusRule, which is a rules file."""
+    """What Prometheus 2 and 3 find in the spec of a PrometheusRule, which is a rules file."""
+    faults = []
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
         yaml.safe_dump(spec, file)
         file.flush()
-        done = subprocess.run(
-            ["promtool", "check", "rules", "--lint-fatal", file.name], capture_output=True, text=True, check=False
-        )
-    return [] if done.returncode == 0 else [done.stdout + done.stderr]
+        for promtool in PROMTOOLS:
+            command = [promtool, "check", "rules", "--lint-fatal", file.name]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode != 0:
+                faults.append(done.stdout + done.stderr)
+    return faults
 
 
 def of_kubernetes(rendered):
