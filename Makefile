@@ -1,9 +1,10 @@
 # `make test` installs what the tests need (Debian, apt) and runs all of them, the linters of scripts first.
 
-.PHONY: test tools lint check bench docs fuzz licences supply-chain image-check deb deb-check compose-check
+.PHONY: test tools lint check bench docs fuzz licences supply-chain image-check deb deb-check compose-check chart
 
 test: tools lint
 	cargo test --locked
+	.tools/venv/bin/python -m unittest discover --start-directory tests/chart
 
 tools:
 	tests/tools/install.sh
@@ -48,6 +49,10 @@ deb:
 # Installs, starts, upgrades and purges it in a fresh Debian. Needs root on Debian.
 deb-check:
 	deploy/debian/check.sh
+
+# Writes what the Helm chart copies and what is rendered from it anew.
+chart: tools
+	.tools/venv/bin/python deploy/kubernetes/generate.py
 
 # Runs each fuzz target for SECONDS.
 SECONDS = 60

@@ -1,8 +1,9 @@
 #!/bin/sh
 # Installs what the tests need and is missing: Debian's prometheus (with promtool), Alertmanager, redis-server,
 # openssl, faketime and systemd's checks of units; Prometheus 3 and a newer Alertmanager, unpacked; and, in a virtual
-# environment of its own, PyPI's parsers of both metric formats and of PromQL, and its linters of scripts, images and
-# workflows. Makes the JSON schema of dashboards from the types that Grafana publishes at npm.
+# environment of its own, PyPI's parsers of both metric formats and of PromQL, the schemas of Kubernetes, and linters of
+# scripts, images and workflows. Makes the JSON schema of dashboards from the types that Grafana publishes at npm. Then
+# what the tests of the chart need.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -49,3 +50,5 @@ if ! cat tests/grafana/* | cmp -s - "$schema/made-from"; then
 		--tsconfig tsconfig.json --expose none --out dashboard.schema.json)
 	cat tests/grafana/* >"$schema/made-from"
 fi
+
+tests/tools/chart/install.sh
