@@ -1,12 +1,17 @@
-# `make test` installs what the tests need (Debian, apt) and runs all of them.
+# `make test` installs what the tests need (Debian, apt) and runs all of them, the linters of scripts first.
 
-.PHONY: test tools check bench docs fuzz
+.PHONY: test tools lint check bench docs fuzz licences supply-chain image-check deb deb-check compose-check chart
 
-test: tools
+test: tools lint
 	cargo test --locked
+	.tools/venv/bin/python -m unittest discover --start-directory tests/chart
 
 tools:
 	tests/tools/install.sh
+
+# Shell scripts, Dockerfile, workflows, collected licences.
+lint:
+	tests/tools/lint.sh
 
 check:
 	.ci/run
@@ -20,6 +25,34 @@ bench:
 # Writes docs/metrics.md anew from the table of families.
 docs:
 	UPDATE_DOCS=1 cargo test --locked --lib metrics
+
+# Collects the licences of what is linked in, after a change of dependencies.
+licences:
+	deploy/licences/collect.py
+
+# Licences, sources and duplicates of dependencies, and the lists of them. Ten minutes the first time.
+supply-chain:
+	deploy/supply-chain/check.sh
+
+# Builds the container image and runs it. Needs root on Debian; ten minutes the first time.
+image-check:
+	deploy/container/check.sh
+
+# Runs deploy/compose.yaml as far as a machine can that reaches no image registry. After image-check.
+compose-check:
+	deploy/compose/check.sh
+
+# Builds the Debian package; ten minutes the first time.
+deb:
+	deploy/debian/build.sh
+
+# Installs, starts, upgrades and purges it in a fresh Debian. Needs root on Debian.
+deb-check:
+	deploy/debian/check.sh
+
+# Writes what the Helm chart copies and what is rendered from it anew.
+chart: tools
+	.tools/venv/bin/python deploy/kubernetes/generate.py
 
 # Runs each fuzz target for SECONDS.
 SECONDS = 60

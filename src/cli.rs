@@ -48,6 +48,12 @@ pub enum Command {
     /// announced with the number of calls before the first one, and only those in trouble are
     /// told in detail. Exits 1 when a step failed.
     Doctor(Doctor),
+    /// Ask the exporter that listens here on --web.listen-address whether it is healthy
+    ///
+    /// For containers, whose image has no shell to ask from. Speaks HTTPS where the exporter does, and trusts
+    /// any certificate. Exits 0 when the answer is 200, else 1. An exporter that wants a password needs
+    /// --web.auth-exempt-health; one that wants a client certificate cannot be asked.
+    Health,
 }
 
 impl Command {
@@ -63,6 +69,19 @@ impl Command {
                 "total_shards",
                 "web_config_file",
                 "auth_exempt_health",
+            ],
+            Self::Health => &[
+                "config_file",
+                "config_check",
+                "once",
+                "state_file",
+                "shard",
+                "total_shards",
+                "telemetry_path",
+                "external_url",
+                "web_config_file",
+                "auth_exempt_health",
+                "enable_lifecycle",
             ],
             Self::Doctor(_) => &[
                 "config_check",

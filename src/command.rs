@@ -21,7 +21,7 @@ use crate::simulator::{self, Simulator};
 use crate::systemd::Systemd;
 use crate::telemetry::Reader;
 use crate::web::guard::watch::WebSource;
-use crate::{demo, doctor, telemetry};
+use crate::{demo, doctor, health, telemetry};
 
 /// Runs the chosen command to its end. An error is a failure of configuration or at run time.
 pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
@@ -30,6 +30,10 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Demo) => demo::run(&cli.flags).await?,
         Some(Command::Simulate(simulate)) => run_simulator(&simulate).await?,
         Some(Command::Doctor(asked)) => return doctor::run(&asked, &cli.flags).await,
+        Some(Command::Health) => {
+            health::check(&cli.flags.listen).await?;
+            writeln!(std::io::stdout(), "healthy")?;
+        }
         None if cli.flags.config_check => check(&cli.flags)?,
         None if cli.flags.once => {
             return Ok(if once(&cli.flags).await? { ExitCode::SUCCESS } else { ExitCode::FAILURE });

@@ -15,6 +15,7 @@ pub mod doctor;
 #[cfg(any(test, fuzzing))]
 mod fuzzing;
 mod handshake;
+pub mod health;
 pub mod listen;
 pub mod metrics;
 pub mod platform;

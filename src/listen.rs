@@ -8,6 +8,9 @@ use std::str::FromStr;
 use anyhow::Context;
 use tokio::net::TcpListener;
 
+/// This machine, as it calls itself.
+pub const LOCALHOST: &str = "localhost";
+
 /// One address of `--web.listen-address`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListenAddress {
@@ -43,6 +46,14 @@ impl fmt::Display for ListenAddress {
 }
 
 impl ListenAddress {
+    /// HOST:PORT under which this machine itself reaches what listens here.
+    pub fn local(&self) -> String {
+        match self.host.as_str() {
+            "" | "0.0.0.0" | "::" => format!("{LOCALHOST}:{}", self.port),
+            _ => self.to_string(),
+        }
+    }
+
     /// A socket that listens here. The error names the address and the flag to change it.
     pub async fn bind(&self) -> anyhow::Result<TcpListener> {
         self.try_bind()
@@ -74,6 +85,16 @@ mod tests {
         }
         for bad in ["", "19870", ":", ":x", ":65536", "::1:80", "[::1]", "[x]:1", "http://x:1", "a b:1"] {
             assert!(bad.parse::<ListenAddress>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn all_addresses_are_reached_by_this_machines_own() {
+        for all in [":80", "0.0.0.0:80", "[::]:80"] {
+            assert_eq!(all.parse::<ListenAddress>().unwrap().local(), "localhost:80");
+        }
+        for one in ["10.0.0.1:80", "[::1]:80", "exporter:80"] {
+            assert_eq!(one.parse::<ListenAddress>().unwrap().local(), one);
         }
     }
 

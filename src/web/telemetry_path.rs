@@ -3,7 +3,7 @@
 /// The status page.
 pub(super) const STATUS: &str = "/";
 /// Whether the process runs.
-pub(super) const HEALTHY: &str = "/-/healthy";
+pub(crate) const HEALTHY: &str = "/-/healthy";
 /// Whether scrapes see all accounts.
 pub(super) const READY: &str = "/-/ready";
 /// Reads the configuration anew.

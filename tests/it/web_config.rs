@@ -5,6 +5,7 @@ mod clients;
 mod files;
 mod flood;
 mod handshake;
+mod health;
 mod passwords;
 mod pki;
 mod scraped;

@@ -1,8 +1,9 @@
 #!/bin/sh
 # Installs what the tests need and is missing: Debian's prometheus (with promtool), Alertmanager, redis-server,
-# openssl and faketime; Prometheus 3 and a newer Alertmanager, unpacked; and, in a virtual environment of its own,
-# PyPI's parsers of both metric formats and of PromQL. Makes the JSON schema of dashboards from the types that Grafana
-# publishes at npm.
+# openssl, faketime and systemd's checks of units; Prometheus 3 and a newer Alertmanager, unpacked; and, in a virtual
+# environment of its own, PyPI's parsers of both metric formats and of PromQL, the schemas of Kubernetes, and linters of
+# scripts, images and workflows. Makes the JSON schema of dashboards from the types that Grafana publishes at npm. Then
+# what the tests of the chart need.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -15,6 +16,7 @@ command -v prometheus >/dev/null && command -v promtool >/dev/null || missing="$
 command -v prometheus-alertmanager >/dev/null && command -v amtool >/dev/null || missing="$missing prometheus-alertmanager"
 command -v redis-server >/dev/null || missing="$missing redis-server"
 command -v openssl >/dev/null || missing="$missing openssl"
+command -v systemd-analyze >/dev/null && command -v systemd-sysusers >/dev/null || missing="$missing systemd"
 command -v faketime >/dev/null || missing="$missing faketime"
 python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$missing python3 python3-venv"
 command -v npm >/dev/null || missing="$missing nodejs npm"
@@ -48,3 +50,5 @@ if ! cat tests/grafana/* | cmp -s - "$schema/made-from"; then
 		--tsconfig tsconfig.json --expose none --out dashboard.schema.json)
 	cat tests/grafana/* >"$schema/made-from"
 fi
+
+tests/tools/chart/install.sh

@@ -13,6 +13,7 @@ failed() {
 }
 
 reason="no Debian mirror in apt's sources"
+# shellcheck disable=SC2016 # apt fills these in
 mirror=$(apt-get indextargets --no-release-info --format '$(REPO_URI) $(COMPONENT)' 'Created-By: Packages' |
 	sed -n 's|^\(.*/debian/\) main$|\1|p' | head -n 1)
 [ -n "$mirror" ] || failed "$@"

@@ -1,0 +1,3 @@
+//! What is installed with the exporter: units, configuration, licences.
+
+mod units;
