@@ -32,7 +32,7 @@ async fn demo_fleet() -> Exporter {
 }
 
 /// Runs a tool on a page. Exit code and all it said.
-async fn feed(program: &str, args: &[&str], page: &[u8]) -> (Option<i32>, String) {
+pub(crate) async fn feed(program: &str, args: &[&str], page: &[u8]) -> (Option<i32>, String) {
     let spawned = Command::new(program)
         .args(args)
         .stdin(Stdio::piped())
