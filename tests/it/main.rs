@@ -14,6 +14,7 @@ mod cli;
 mod collectors;
 mod config;
 mod doctor;
+mod drill;
 mod faults;
 mod fleet;
 mod harness;
