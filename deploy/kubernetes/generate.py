@@ -4,7 +4,6 @@ README.md, and the plain manifests. `make chart` runs it, and a test compares.""
 import json
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import yaml
@@ -25,6 +24,20 @@ MANIFESTS = {
     "dashboards.yaml": ["dashboards"],
 }
 SETTINGS = "restartOnConfigChange=false,serviceMonitor.enabled=true,prometheusRule.enabled=true,dashboards.enabled=true"
+# What the types and definitions of the schema are called in the table.
+TYPES = {
+    "array": "list",
+    "boolean": "boolean",
+    "duration": "duration",
+    "integer": "integer",
+    "object": "map",
+    "objects": "list of maps",
+    "optionalName": "name",
+    "prefixName": "name",
+    "probe": "map",
+    "string": "text",
+    "texts": "map of texts",
+}
 # Kubectl applies the manifests, so they do not say that Helm does.
 LABELS_OF_HELM = re.compile(r"^ *(helm\.sh/chart|app\.kubernetes\.io/managed-by): .*\n", re.MULTILINE)
 
@@ -32,11 +45,11 @@ LABELS_OF_HELM = re.compile(r"^ *(helm\.sh/chart|app\.kubernetes\.io/managed-by)
 def copies():
     """Each file that the chart copies, with its content: a chart cannot reach outside its directory."""
     dashboards = sorted((ROOT / DASHBOARDS).glob("*.json"))
-    if not dashboards:
-        raise SystemExit(f"{DASHBOARDS}: no dashboard to copy")
-    targets = {CHART / "files/wechat-material-exporter.rules.yml": ROOT / RULES}
-    targets |= {CHART / "files/dashboards" / source.name: source for source in dashboards}
-    return {target: source.read_text() for target, source in targets.items()}
+    for path, is_there in [(RULES, (ROOT / RULES).exists()), (DASHBOARDS, dashboards)]:
+        if not is_there:
+            raise SystemExit(f"{path}: nothing there for the chart to copy")
+    copied = {CHART / "files/dashboards" / source.name: source.read_text() for source in dashboards}
+    return copied | {CHART / "files/wechat-material-exporter.rules.yml": (ROOT / RULES).read_text()}
 
 
 def rows(lines, values, schema, prefix=""):
@@ -61,12 +74,9 @@ def type_of(schema):
     if "enum" in schema:
         return ", ".join(f"`{choice}`" for choice in schema["enum"])
     if "$ref" in schema:
-        return {"texts": "map of texts", "objects": "list of maps", "duration": "duration", "probe": "map"}.get(
-            schema["$ref"].rsplit("/", 1)[-1], "name"
-        )
-    words = {"object": "map", "string": "text", "array": "list"}
+        return TYPES[schema["$ref"].rsplit("/", 1)[-1]]
     kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-    return " or ".join(words.get(kind, kind) for kind in kinds)
+    return " or ".join(TYPES[kind] for kind in kinds)
 
 
 def table():
@@ -112,4 +122,4 @@ def write(files):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

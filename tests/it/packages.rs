@@ -1,3 +1,4 @@
 //! What is installed with the exporter: units, configuration, licences.
 
+mod compose;
 mod units;
