@@ -24,6 +24,7 @@ use crate::poll::scheduler::{Outlets, Rounds};
 use crate::reload::{InForce, ReloadRequests, Reloads, Source, show_broken};
 use crate::store::{LastPoll, Store};
 use crate::systemd::{self, Systemd, Told};
+use crate::version;
 use crate::web::accept;
 use crate::web::connection::ConnectionLimits;
 use crate::web::external_url::ExternalUrl;
@@ -165,7 +166,7 @@ impl App {
         let Started { scheduler, mut platforms, changes } =
             polling.start(Rounds::Endless, stop.clone()).await;
         tracing::info!(
-            version = env!("CARGO_PKG_VERSION"),
+            version = version::VERSION,
             accounts = config.accounts.len(),
             platforms = config.platforms.len(),
             listening = addresses.join(","),

@@ -27,7 +27,7 @@ use crate::{demo, doctor, health, telemetry};
 pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     telemetry::init(cli.flags.log_level, cli.flags.log_format).context("cannot set up the log")?;
     match cli.command {
-        Some(Command::Demo) => demo::run(&cli.flags).await?,
+        Some(Command::Demo(asked)) => demo::run(&asked, &cli.flags).await?,
         Some(Command::Simulate(simulate)) => run_simulator(&simulate).await?,
         Some(Command::Doctor(asked)) => return doctor::run(&asked, &cli.flags).await,
         Some(Command::Health) => {

@@ -12,6 +12,7 @@ use prometheus::{
 use super::family::{Family, exporter};
 use crate::clock::WallTime;
 use crate::config::Config;
+use crate::version;
 use crate::wechat::api::Api;
 use crate::wechat::class::{CLASSES, ErrorClass};
 
@@ -197,8 +198,8 @@ fn gauge_value(number: usize) -> i64 {
 
 fn build_info() -> prometheus::Result<IntGauge> {
     let opts = opts(&exporter::BUILD_INFO)
-        .const_label("version", env!("CARGO_PKG_VERSION"))
-        .const_label("revision", option_env!("BUILD_REVISION").unwrap_or_default());
+        .const_label("version", version::VERSION)
+        .const_label("revision", version::REVISION);
     let gauge = IntGauge::with_opts(opts)?;
     gauge.set(1);
     Ok(gauge)
