@@ -22,10 +22,6 @@ const UNUSED: [(&str, &str); 1] = [(
     "for queries by hand: the rules divide recorded items by recorded limits, which last over a restart",
 )];
 
-/// Names in rules that the scrapes of this test do not have, and why.
-const ELSEWHERE: [(&str, &str); 1] =
-    [("wechat_exporter_tls_certificate_expiry_timestamp_seconds", "only where the exporter serves TLS")];
-
 /// A query of a copy of the Overview, replaced.
 fn with_query(panel: &str, expr: &str) -> Vec<Board> {
     let mut boards = Board::all();
@@ -59,8 +55,7 @@ async fn every_panel_and_variable_has_data_and_every_name_exists() {
     let rules = world.rules().await;
     let mut used: BTreeSet<String> = names(&rules).await.into_iter().flatten().collect();
     let known = check.known();
-    let elsewhere: BTreeSet<_> = ELSEWHERE.iter().map(|(name, _)| (*name).to_owned()).collect();
-    let missing: Vec<_> = used.difference(known).filter(|name| !elsewhere.contains(*name)).collect();
+    let missing: Vec<_> = used.difference(known).collect();
     assert!(missing.is_empty(), "rules name series that no scrape and no rule has: {missing:?}");
 
     // And of each family somebody makes use.

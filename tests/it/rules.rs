@@ -4,7 +4,7 @@
 pub(crate) mod alertmanager;
 mod cases;
 mod docs;
-mod names;
+pub(crate) mod names;
 pub(crate) mod settings;
 
 use std::collections::BTreeMap;

@@ -7,7 +7,7 @@ mod flood;
 mod handshake;
 mod health;
 mod passwords;
-mod pki;
+pub(crate) mod pki;
 mod scraped;
 mod versions;
 

@@ -270,14 +270,14 @@ def process():
             [query(exporter("scrape_duration_seconds"), INSTANCE)],
             unit="s",
             least=0,
-            width=8,
+            width=6,
         ),
         graph(
             "Size of scrapes",
             "Samples on the metrics page.",
             [query(exporter("scrape_samples_scraped"), INSTANCE)],
             least=0,
-            width=8,
+            width=6,
         ),
         graph(
             "Scrapes",
@@ -285,7 +285,15 @@ def process():
             [query(f"sum by (instance) ({rate('wechat_exporter_scrapes_total')})", INSTANCE)],
             unit="reqps",
             least=0,
-            width=8,
+            width=6,
+        ),
+        graph(
+            "TLS certificate ends in",
+            "Time until the certificate that is served ends. Only where the exporter serves TLS.",
+            [query(f"{exporter('wechat_exporter_tls_certificate_expiry_timestamp_seconds')} - time()", INSTANCE)],
+            unit="s",
+            width=6,
+            alert="WeChatExporterCertificateExpiring",
         ),
     ]
 

@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::tools::root;
+
 /// Where everything of Grafana's is.
 pub(super) fn home() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/grafana")
+    root().join("deploy/grafana")
 }
 
 /// One file.

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::path::Path;
 
 use serde_json::Value;
 use wechat_material_exporter::clock::Clock;
 
 use super::board::{Board, Query, When, list, text};
-use crate::prometheus::{Prometheus, feed};
+use crate::prometheus::Prometheus;
+use crate::rules::names::selectors;
 
 /// `$__rate_interval`, four scrapes and more of one a second.
 const RATE_INTERVAL: &str = "20s";
@@ -192,12 +192,9 @@ pub(super) fn now() -> u64 {
 
 /// The names of series in each expression.
 pub(super) async fn names(exprs: &[String]) -> Vec<BTreeSet<String>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let (python, script) = (root.join(".tools/venv/bin/python"), root.join("tests/tools/selectors.py"));
-    let exprs = serde_json::to_vec(exprs).unwrap();
-    let (code, said) = feed(python.to_str().unwrap(), &[script.to_str().unwrap()], &exprs).await;
-    assert_eq!(code, Some(0), "{said}");
-    let selectors: Vec<Vec<Value>> = serde_json::from_str(&said).unwrap();
-    let names = |selectors: Vec<Value>| selectors.iter().map(|one| text(&one["name"]).to_owned()).collect();
-    selectors.into_iter().map(names).collect()
+    let exprs: Vec<_> = exprs.iter().map(String::as_str).collect();
+    let selectors = selectors(&exprs).await.into_iter();
+    selectors
+        .map(|of_one| of_one.into_iter().map(|selector| selector.name.unwrap_or_default()).collect())
+        .collect()
 }

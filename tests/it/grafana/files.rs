@@ -7,10 +7,7 @@ use serde_json::{Value, json};
 
 use super::board::{Board, home, list, text};
 use crate::prometheus::feed;
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
+use crate::tools::root;
 
 /// Runs the generator. What it wrote, by file name.
 async fn generate(args: &[&str]) -> Vec<(String, String)> {

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::board::{Board, Query, When, home, list, text};
+use super::board::{Board, Query, When, list, text};
+use crate::rules::shipped_text;
 
 const UIDS: [(&str, &str); 3] = [
     ("account", "wechat-material-account"),
@@ -101,9 +102,7 @@ fn links_between_dashboards_lead_somewhere() {
 
 #[test]
 fn panels_link_to_what_the_runbook_says_of_alerts_that_there_are() {
-    let rules =
-        std::fs::read_to_string(home().join("../prometheus/rules/wechat-material-exporter.rules.yml"))
-            .unwrap();
+    let rules = shipped_text();
     let known: BTreeSet<_> =
         rules.lines().filter_map(|line| line.trim().strip_prefix("runbook_url: ")).collect();
     let mut found = 0;

@@ -1,5 +1,5 @@
 //! An exporter with one account for each thing that a panel shows, and a Prometheus that scrapes it twice, as two
-//! replicas, with the shipped rules and ten days of history.
+//! replicas and by TLS, with the shipped rules and ten days of history.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -18,6 +18,8 @@ use super::history;
 use crate::app::Simulated;
 use crate::program::{PATIENCE, Serving};
 use crate::prometheus::Prometheus;
+use crate::rules::shipped_text;
+use crate::web_config::pki::Pki;
 
 /// Nine accounts of the demo, four more, and two of the demo's platform.
 pub(super) const ACCOUNTS: usize = 15;
@@ -25,8 +27,6 @@ pub(super) const ACCOUNTS: usize = 15;
 pub(super) const FAILING: usize = 3 + STALE;
 /// `stale`, and `replaced`, whose tokens are fetched anew once and then not for five minutes.
 pub(super) const STALE: usize = 2;
-
-const RULES: &str = "deploy/prometheus/rules/wechat-material-exporter.rules.yml";
 
 pub(super) struct World {
     exporter: Serving,
@@ -99,11 +99,16 @@ impl World {
         let dir = tempfile::tempdir().unwrap();
         let config = dir.path().join("config.yaml");
         fs::write(&config, configure(dir.path(), &scenario, &simulated.url)).unwrap();
-        let exporter = Serving::start(&["--config.file", config.to_str().unwrap()]).await;
-        exporter.wait_for("/metrics", |page| page.contains("wechat_account_up{account=\"stale\"} 1\n")).await;
+        Pki::of(dir.path(), "own");
+        let web = dir.path().join("web.yml");
+        fs::write(&web, "tls_server_config: {cert_file: own.pem, key_file: own.key}\n").unwrap();
+        let files = ["--config.file", config.to_str().unwrap(), "--web.config.file", web.to_str().unwrap()];
+        let exporter = Serving::start(&files).await;
+        let prometheus = prometheus(exporter.url.strip_prefix("http://127.0.0.1:").unwrap()).await;
+        let has_succeeded = "wechat_account_last_success_timestamp_seconds{account=\"stale\"}";
+        prometheus.wait_for(has_succeeded, |series| !series.is_empty()).await;
         let stale = scenario.accounts.iter().find(|account| account.name == "stale").unwrap();
         simulated.simulator.set_fault(&stale.app_id, Calls::Material, Fault::Errcode(48001)).unwrap();
-        let prometheus = prometheus(exporter.url.strip_prefix("http://127.0.0.1:").unwrap()).await;
         Self { exporter, prometheus, _simulated: simulated, _dir: dir }
     }
 
@@ -143,13 +148,14 @@ impl World {
 async fn prometheus(port: &str) -> Prometheus {
     let dir = tempfile::tempdir().unwrap();
     history::write(dir.path(), now()).await;
-    let shipped = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(RULES)).unwrap();
+    let shipped = shipped_text();
     let rules = shipped.replace("interval: 15m", "interval: 1s");
     assert_ne!(rules, shipped, "growth is looked at rarely");
     fs::write(dir.path().join("rules.yml"), rules).unwrap();
     let config = format!(
         "global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}\nrule_files: [rules.yml]\n\
-         scrape_configs:\n  - job_name: wechat\n    static_configs: [{{targets: ['127.0.0.1:{port}', 'localhost:{port}']}}]\n"
+         scrape_configs:\n  - job_name: wechat\n    scheme: https\n    tls_config: {{insecure_skip_verify: true}}\n    \
+         static_configs: [{{targets: ['127.0.0.1:{port}', 'localhost:{port}']}}]\n"
     );
     Prometheus::configured(dir, &config).await
 }

@@ -12,14 +12,14 @@ use crate::tools::root;
 
 /// What a selector of an expression looks for.
 #[derive(Debug, Deserialize)]
-pub(super) struct Selector {
-    pub(super) name: Option<String>,
+pub(crate) struct Selector {
+    pub(crate) name: Option<String>,
     /// Label and value, or a pattern of values.
     matchers: Vec<(String, String)>,
 }
 
 /// The selectors of each expression, by the Prometheus project's grammar.
-pub(super) async fn selectors(expressions: &[&str]) -> Vec<Vec<Selector>> {
+pub(crate) async fn selectors(expressions: &[&str]) -> Vec<Vec<Selector>> {
     let python = root().join(".tools/venv/bin/python");
     let script = root().join("tests/tools/selectors.py");
     let input = serde_json::to_vec(expressions).unwrap();

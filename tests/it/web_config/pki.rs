@@ -12,14 +12,14 @@ pub(super) struct Names(pub(super) &'static str);
 pub(super) const LOCALHOST: Names = Names("DNS:localhost,IP:127.0.0.1,IP:127.0.0.2");
 
 /// A directory with a CA and what it signed: `NAME.pem` and `NAME.key`.
-pub(super) struct Pki<'d> {
+pub(crate) struct Pki<'d> {
     directory: &'d Path,
     ca: &'static str,
 }
 
 impl<'d> Pki<'d> {
     /// With the CA of this name, which is made if there is none.
-    pub(super) fn of(directory: &'d Path, ca: &'static str) -> Self {
+    pub(crate) fn of(directory: &'d Path, ca: &'static str) -> Self {
         let pki = Self { directory, ca };
         if !pki.path(&format!("{ca}.pem")).exists() {
             pki.openssl(&format!(
