@@ -87,6 +87,7 @@ fn serve_store(accounts: u64) {
         telemetry_path: TelemetryPath::parse(METRICS).expect("a path"),
         renderings: Arc::new(renderings),
         external_url: None,
+        tls: false,
         lifecycle: None,
         on_scrape: Box::new(move || scrapes.scraped()),
     };
@@ -117,7 +118,7 @@ fn serve(router: Router, mut change: impl FnMut()) {
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port");
     let address = listener.local_addr().expect("an address");
     let (limits, stop) = (ConnectionLimits::default(), CancellationToken::new());
-    runtime.spawn(accept::serve(vec![listener], router, limits, stop));
+    runtime.spawn(accept::serve(vec![listener], router, None, limits, stop));
     say(format_args!("http://{address}{METRICS}"));
     for line in io::stdin().lines() {
         line.expect("a line");

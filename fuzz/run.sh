@@ -22,7 +22,7 @@ for target in "$@"; do
 	mkdir -p "$grown" "$found"
 	set -- "$grown" "fuzz/corpus/$target"
 	case $target in
-	configuration) set -- "$@" config tests/it/testdata/bad ;;
+	configuration) set -- "$@" config tests/it/testdata/bad tests/it/testdata/web ;;
 	esac
 	cargo fuzz run --target-dir "$tools/fuzz/target" "$target" "$@" -- \
 		-max_total_time="$seconds" -timeout=10 -print_final_stats=1 -artifact_prefix="$found/" \

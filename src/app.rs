@@ -24,9 +24,12 @@ use crate::poll::scheduler::{Outlets, Rounds};
 use crate::reload::{InForce, ReloadRequests, Reloads, Source, show_broken};
 use crate::store::{LastPoll, Store};
 use crate::systemd::{self, Systemd, Told};
+use crate::version;
 use crate::web::accept;
 use crate::web::connection::ConnectionLimits;
 use crate::web::external_url::ExternalUrl;
+use crate::web::guard::Guard;
+use crate::web::guard::watch::{self, Watch, WebReloads, WebSource};
 use crate::web::ready::Readiness;
 use crate::web::rendering::Renderings;
 use crate::web::telemetry_path::TelemetryPath;
@@ -49,6 +52,10 @@ pub struct Settings {
     pub external_url: Option<ExternalUrl>,
     /// Whether it may be asked to reload and to poll.
     pub enable_lifecycle: bool,
+    /// TLS, users and headers.
+    pub web_config: Option<WebSource>,
+    /// Whether the health pages need no password.
+    pub auth_exempt_health: bool,
     /// Where it keeps what outlives it.
     pub state_file: Option<PathBuf>,
     /// Who is told how far it is.
@@ -66,6 +73,15 @@ pub struct App {
     requests: ReloadRequests,
     listeners: Vec<TcpListener>,
     router: Router,
+    guarding: Option<Guarding>,
+}
+
+/// What there is with a web configuration only.
+#[derive(Debug)]
+struct Guarding {
+    guard: Arc<Guard>,
+    watch: Watch,
+    reloads: WebReloads,
 }
 
 /// How the only round of an exporter ended.
@@ -108,9 +124,20 @@ impl App {
         let (reloads, requests) = Reloads::new();
         let lifecycle = Lifecycle { reloads: reloads.clone(), polls: polling.sender.clone() };
         let lifecycle = settings.enable_lifecycle.then_some(lifecycle);
+        let guarding = match settings.web_config {
+            None => None,
+            Some(web) => {
+                let metrics = Arc::clone(&polling.outlets.metrics);
+                let (guard, watch, reloads) = watch::start(web, settings.auth_exempt_health, metrics, CLOCK)?;
+                Some(Guarding { guard, watch, reloads })
+            }
+        };
+        let tls = guarding.as_ref().is_some_and(|guarding| guarding.guard.has_tls());
         let (path, external_url) = (settings.telemetry_path, settings.external_url);
-        let router = web::router(web_state(&polling.outlets, path, external_url, lifecycle));
-        Ok(Self { source, systemd: settings.systemd, polling, saving, reloads, requests, listeners, router })
+        let router =
+            web::router(WebState { tls, ..web_state(&polling.outlets, path, external_url, lifecycle) });
+        let systemd = settings.systemd;
+        Ok(Self { source, systemd, polling, saving, reloads, requests, listeners, router, guarding })
     }
 
     /// Where it listens, with the real port where port 0 was asked for.
@@ -132,13 +159,14 @@ impl App {
     /// they take: the caller sets the deadline by dropping this future.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
         let addresses: Vec<String> = self.addresses().iter().map(ToString::to_string).collect();
-        let Self { source, systemd, polling, saving, reloads: _, requests, listeners, router } = self;
+        let Self { source, systemd, polling, saving, reloads: _, requests, listeners, router, guarding } =
+            self;
         let (config, client) = (Arc::clone(&polling.config), Arc::clone(&polling.client));
         let Outlets { store, metrics, ready, saver: _ } = polling.outlets.clone();
         let Started { scheduler, mut platforms, changes } =
             polling.start(Rounds::Endless, stop.clone()).await;
         tracing::info!(
-            version = env!("CARGO_PKG_VERSION"),
+            version = version::VERSION,
             accounts = config.accounts.len(),
             platforms = config.platforms.len(),
             listening = addresses.join(","),
@@ -147,13 +175,36 @@ impl App {
         );
         platforms.resume();
         let mut parts = JoinSet::new();
+        let (guard, web) = match guarding {
+            None => (None, None),
+            Some(Guarding { guard, watch, reloads }) => {
+                parts.spawn(unfailing(watch.run(stop.clone())));
+                (Some(guard), Some(reloads))
+            }
+        };
         parts.spawn(unfailing(scheduler));
-        parts.spawn(unfailing(accept::serve(listeners, router, ConnectionLimits::default(), stop.clone())));
+        parts.spawn(unfailing(accept::serve(
+            listeners,
+            router,
+            guard,
+            ConnectionLimits::default(),
+            stop.clone(),
+        )));
         // Before it can be told of a reload.
         systemd.tell(Told::Ready(systemd::status(&store))).await;
         parts.spawn(unfailing(systemd.clone().follow(Arc::clone(&store), stop.clone())));
-        let in_force =
-            InForce { source, config, client, platforms, changes, store, metrics, systemd, clock: CLOCK };
+        let in_force = InForce {
+            source,
+            config,
+            client,
+            platforms,
+            changes,
+            store,
+            metrics,
+            systemd,
+            web,
+            clock: CLOCK,
+        };
         parts.spawn(in_force.run(requests, stop.clone()));
         let ended = supervise(&mut parts, &ready, &stop).await;
         // Whatever happened, what is known is kept: without its parts nobody adds to it.
@@ -268,6 +319,7 @@ fn web_state(
         readiness: outlets.ready.clone(),
         telemetry_path,
         external_url,
+        tls: false,
         renderings: Arc::new(renderings),
         lifecycle,
         on_scrape: Box::new(move || metrics.scraped()),

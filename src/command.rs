@@ -11,20 +11,23 @@ use tracing::Level;
 use crate::app::{App, Round, Settings};
 use crate::budget::table::Table;
 use crate::cli::{Cli, Command, Flags, Simulate};
-use crate::config::{Loaded, load, process_environment};
+use crate::clock::Clock;
+use crate::config::web::load_web;
+use crate::config::{Faults, Loaded, load, process_environment};
 use crate::reload::Source;
 use crate::shutdown::{Hangups, Signals};
 use crate::simulator::scenario::Scenario;
 use crate::simulator::{self, Simulator};
 use crate::systemd::Systemd;
 use crate::telemetry::Reader;
+use crate::web::guard::watch::WebSource;
 use crate::{demo, doctor, health, telemetry};
 
 /// Runs the chosen command to its end. An error is a failure of configuration or at run time.
 pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     telemetry::init(cli.flags.log_level, cli.flags.log_format).context("cannot set up the log")?;
     match cli.command {
-        Some(Command::Demo) => demo::run(&cli.flags).await?,
+        Some(Command::Demo(asked)) => demo::run(&asked, &cli.flags).await?,
         Some(Command::Simulate(simulate)) => run_simulator(&simulate).await?,
         Some(Command::Doctor(asked)) => return doctor::run(&asked, &cli.flags).await,
         Some(Command::Health) => {
@@ -55,12 +58,14 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
     let work = async {
         let source = source(flags);
         let Some(loaded) = stop.run_until_cancelled(source.load(None)).await else { return Ok(()) };
-        let loaded = loaded??;
+        let (loaded, web_config) = both(loaded?, web_config(flags))?;
         let settings = Settings {
             listen: flags.listen.clone(),
             telemetry_path: flags.telemetry_path.clone(),
             external_url: flags.external_url.clone(),
             enable_lifecycle: flags.enable_lifecycle,
+            web_config,
+            auth_exempt_health: flags.auth_exempt_health,
             state_file: state_file(flags),
             systemd: Systemd::from_environment(),
         };
@@ -107,6 +112,24 @@ async fn once(flags: &Flags) -> anyhow::Result<bool> {
     Ok(is_whole && failed == 0 && failed_platforms == 0)
 }
 
+/// What `--web.config.file` names, if anything.
+fn web_config(flags: &Flags) -> Result<Option<WebSource>, Faults> {
+    let Some(path) = flags.web_config_file.clone() else { return Ok(None) };
+    match load_web(&path, Clock::System.now()) {
+        Ok(loaded) => Ok(Some(WebSource { path, loaded })),
+        Err(broken) => Err(broken.faults),
+    }
+}
+
+/// Both of two configurations, or the faults of both.
+fn both<A, B>(one: Result<A, Faults>, other: Result<B, Faults>) -> Result<(A, B), Faults> {
+    match (one, other) {
+        (Ok(one), Ok(other)) => Ok((one, other)),
+        (Err(faults), Ok(_)) | (Ok(_), Err(faults)) => Err(faults),
+        (Err(faults), Err(more)) => Err(faults.and([more])),
+    }
+}
+
 /// Each shard has a file of its own.
 fn state_file(flags: &Flags) -> Option<PathBuf> {
     let path = flags.state_file.as_ref()?;
@@ -120,8 +143,8 @@ fn source(flags: &Flags) -> Source {
 }
 
 fn check(flags: &Flags) -> anyhow::Result<()> {
-    let Loaded { config, warnings, broken } =
-        load(&flags.config_file, &process_environment(), flags.own_shard, None)?;
+    let loaded = load(&flags.config_file, &process_environment(), flags.own_shard, None);
+    let (Loaded { config, warnings, broken }, web) = both(loaded, web_config(flags))?;
     if !broken.is_empty() {
         let faults: Vec<_> = broken.iter().map(|file| file.faults.to_string()).collect();
         anyhow::bail!(faults.join("\n"));
@@ -140,6 +163,16 @@ fn check(flags: &Flags) -> anyhow::Result<()> {
         config.planned_requests_per_second(),
         config.api.requests_per_second,
     )?;
+    if let Some(WebSource { path, loaded }) = web {
+        for warning in loaded.warnings {
+            writeln!(out, "warning: {warning}")?;
+        }
+        let tls = loaded.config.tls.map_or_else(
+            || "no TLS".to_owned(),
+            |tls| format!("TLS with a certificate that ends at {}", tls.end_date()),
+        );
+        writeln!(out, "{}: valid, {tls}, {} users", path.display(), loaded.config.users.len())?;
+    }
     write!(out, "{}", Table(&config))?;
     Ok(())
 }

@@ -40,7 +40,8 @@ fn client() -> reqwest::Result<Client> {
 async fn ask(client: &Client, address: &str) -> anyhow::Result<()> {
     let get = |scheme| client.get(format!("{scheme}://{address}{HEALTHY}")).send();
     let answer = match get("http").await {
-        // Somebody is there and does not speak HTTP: with a certificate it is HTTPS.
+        // Somebody is there and does not speak HTTP, or says so in it: with a certificate it is HTTPS.
+        Ok(answer) if answer.status() == StatusCode::BAD_REQUEST => get("https").await,
         Err(error) if !error.is_connect() => get("https").await,
         answer => answer,
     };

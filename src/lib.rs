@@ -31,5 +31,6 @@ pub mod systemd;
 pub mod telemetry;
 pub mod token;
 pub mod upstream;
+pub mod version;
 pub mod web;
 pub mod wechat;

@@ -19,6 +19,7 @@ use crate::poll::change::{FleetChange, Listing};
 use crate::shard::Shard;
 use crate::store::Store;
 use crate::systemd::{self, Systemd, Told};
+use crate::web::guard::watch::WebReloads;
 use crate::wechat::client::ApiClient;
 
 /// Requests for a reload that wait for the one in progress.
@@ -50,7 +51,7 @@ impl Source {
 pub struct ReloadFailed {
     /// What is wrong.
     pub faults: Vec<String>,
-    /// What was taken over all the same, where only some account files are broken.
+    /// What was taken over all the same, where only some account files or the web configuration are broken.
     pub partly: Option<Changes>,
 }
 
@@ -100,6 +101,8 @@ pub struct InForce {
     pub metrics: Arc<ExporterMetrics>,
     /// Is told that a reload is under way.
     pub systemd: Systemd,
+    /// Reads the web configuration anew, if there is one.
+    pub web: Option<WebReloads>,
     /// The wall clock.
     pub clock: Clock,
 }
@@ -125,6 +128,7 @@ impl InForce {
                         Ok(loaded) => self.take_over(loaded).await,
                         Err(faults) => Err(self.refuse(faults)),
                     };
+                    let outcome = self.with_web(outcome).await;
                     self.systemd.tell(Told::Ready(systemd::status(&self.store))).await;
                     for answer in waiting {
                         // Whoever asked may have gone away.
@@ -146,6 +150,20 @@ impl InForce {
             Ok(Err(faults)) => Err(faults.lines().to_vec()),
             // What panicked might have quoted the file.
             Err(_) => Err(vec!["the configuration cannot be read: its reader failed".to_owned()]),
+        }
+    }
+
+    /// Reads the web configuration too. The two break apart, and are told together.
+    async fn with_web(&self, outcome: Outcome) -> Outcome {
+        let Some(web) = &self.web else { return outcome };
+        let web_faults = web.reload().await;
+        match outcome {
+            outcome if web_faults.is_empty() => outcome,
+            Ok(changes) => Err(ReloadFailed { faults: web_faults, partly: Some(changes) }),
+            Err(ReloadFailed { mut faults, partly }) => {
+                faults.extend(web_faults);
+                Err(ReloadFailed { faults, partly })
+            }
         }
     }
 

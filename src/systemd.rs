@@ -107,7 +107,7 @@ impl Told {
                 NotifyState::Status("stopping: polls and answers in progress are ended"),
             ],
         };
-        Ok(states.iter().map(|state| format!("{state}\n")).collect())
+        Ok(states.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
     }
 }
 
@@ -173,8 +173,8 @@ mod tests {
     #[test]
     fn messages_are_those_of_sd_notify() {
         let message = |told: Told| told.message().unwrap();
-        assert_eq!(message(Told::Ready("a".to_owned())), "READY=1\nSTATUS=a\n");
-        assert_eq!(message(Told::Working("b".to_owned())), "STATUS=b\n");
+        assert_eq!(message(Told::Ready("a".to_owned())), "READY=1\nSTATUS=a");
+        assert_eq!(message(Told::Working("b".to_owned())), "STATUS=b");
         assert!(message(Told::Stopping).starts_with("STOPPING=1\nSTATUS="));
         let reloading = message(Told::Reloading);
         let since_boot = reloading.strip_prefix("RELOADING=1\nMONOTONIC_USEC=").unwrap();

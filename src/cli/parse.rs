@@ -1,10 +1,10 @@
 //! From arguments and environment to a command line that means something.
 
+use clap::FromArgMatches;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{CommandFactory, FromArgMatches};
 
-use super::{Cli, Command, DEMO_LISTEN, Flags};
+use super::{Cli, Command, DEMO_LISTEN, Flags, describe};
 use crate::cli::shard_choice::host_name;
 use crate::telemetry::LogLevel;
 
@@ -21,12 +21,12 @@ impl Cli {
         A: IntoIterator,
         A::Item: Into<std::ffi::OsString> + Clone,
     {
-        let mut command = Self::command();
+        let mut command = describe::for_parser();
         let matches = command.try_get_matches_from_mut(args)?;
         for name in variables {
             if is_unknown_variable(&command, &name) {
                 let message = format!(
-                    "environment variable `{name}` is not one of this version: see --help, or WECHAT_EXPORTER__SECTION__KEY for configuration keys\n"
+                    "environment variable `{name}` is not one of this version: see --help, or WECHAT_EXPORTER__SECTION__KEY for configuration keys"
                 );
                 return Err(command.error(ErrorKind::UnknownArgument, message));
             }
@@ -35,21 +35,21 @@ impl Cli {
         let Flags { shard, total_shards, .. } = cli.flags;
         cli.flags.own_shard = shard
             .of(total_shards, &host_name())
-            .map_err(|wrong| command.error(ErrorKind::ValueValidation, format!("{wrong}\n")))?;
+            .map_err(|wrong| command.error(ErrorKind::ValueValidation, wrong))?;
         let given = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
-        let meaningless = cli.command.as_ref().map(Command::meaningless).unwrap_or_default();
+        let meaningless = Command::meaningless(matches.subcommand_name().unwrap_or_default());
         if let Some(id) = meaningless.iter().find(|id| given(id)) {
             let flag = command.get_arguments().find(|arg| arg.get_id() == id).and_then(|arg| arg.get_long());
-            let message = format!("--{} has no meaning for this sub-command\n", flag.unwrap_or(id));
+            let message = format!("--{} has no meaning for this sub-command", flag.unwrap_or(id));
             return Err(command.error(ErrorKind::ArgumentConflict, message));
         }
         let chosen =
             |id: &str| matches.value_source(id).is_some_and(|source| source != ValueSource::DefaultValue);
-        if matches!(cli.command, Some(Command::Demo)) && !chosen("listen") {
+        if matches!(cli.command, Some(Command::Demo(_))) && !chosen("listen") {
             cli.flags.listen = DEMO_LISTEN.parse().into_iter().collect();
         }
         // These print each account themselves; its troubles are no news.
-        if matches!(cli.command, Some(Command::Demo | Command::Doctor(_))) && !chosen("log_level") {
+        if matches!(cli.command, Some(Command::Demo(_) | Command::Doctor(_))) && !chosen("log_level") {
             cli.flags.log_level = LogLevel::Error;
         }
         Ok(cli)

@@ -11,7 +11,8 @@ fn parse(line: &str, variables: &[&str]) -> Result<Cli, String> {
 
 #[test]
 fn the_command_is_sound() {
-    Cli::command().debug_assert();
+    describe::for_parser().debug_assert();
+    describe::for_documents().debug_assert();
 }
 
 #[test]
@@ -42,7 +43,6 @@ fn what_is_not_there_is_refused() {
         "--shard -1",
         "--total-shards 0",
         "--total-shards 2 --shard 2",
-        "--web.config.file x",
         "--config.fil x",
         "x",
     ] {
@@ -61,6 +61,21 @@ fn what_is_not_there_is_refused() {
     ] {
         assert!(parse(bad, &[]).is_err(), "{bad}");
     }
+    for bad in [
+        "demo --accounts -1",
+        "demo --accounts 100001",
+        "demo --accounts some",
+        "demo --speed=-0.1",
+        "demo --speed=NaN",
+        "demo --speed=inf",
+        "demo --speed fast",
+        "simulate --listen :1 --accounts 1000001",
+    ] {
+        let error = parse(bad, &[]).unwrap_err();
+        assert!(error.contains("invalid value") || error.contains("unexpected argument"), "{bad}: {error}");
+    }
+    assert!(parse("demo --speed fast", &[]).unwrap_err().contains("from 0 to 1000000: 1 is as in life"));
+    assert!(parse("demo --accounts 1e3", &[]).unwrap_err().contains("--accounts <N>"));
     assert!(parse("demo --config.file x", &[]).unwrap_err().contains("--config.file"));
     assert!(parse("demo --once", &[]).unwrap_err().contains("--once"));
     assert!(parse("", &["WECHAT_EXPORTER_SHARDS"]).unwrap_err().contains("WECHAT_EXPORTER_SHARDS"));
@@ -69,6 +84,49 @@ fn what_is_not_there_is_refused() {
         let error = parse(&format!("doctor {bad}"), &[]).unwrap_err();
         assert!(error.contains(bad.split(' ').next().unwrap()), "{error}");
     }
+}
+
+#[test]
+fn every_flag_is_known_to_each_sub_command_or_refused_by_name() {
+    for name in ["demo", "simulate --listen :1 --accounts 1", "doctor"] {
+        let command = Cli::command();
+        let sub_command = name.split(' ').next().unwrap();
+        for flag in command.get_arguments().filter(|arg| arg.is_global_set()) {
+            let long = flag.get_long().unwrap();
+            let value = match long {
+                "shard" => " 0",
+                "web.external-url" => " http://localhost",
+                "web.listen-address" => " :1",
+                "web.telemetry-path" => " /x",
+                "log.level" => " info",
+                "log.format" => " json",
+                "total-shards" => " 1",
+                _ if flag.get_action().takes_values() => " x",
+                _ => "",
+            };
+            let is_refused = Command::meaningless(sub_command).contains(&flag.get_id().as_str());
+            for line in [format!("{name} --{long}{value}"), format!("--{long}{value} {name}")] {
+                match parse(&line, &[]) {
+                    Ok(_) => assert!(!is_refused, "{line}"),
+                    Err(error) => assert!(
+                        is_refused && error.contains(&format!("--{long} has no meaning")),
+                        "{line}: {error}"
+                    ),
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_demo_may_be_larger_and_slower() {
+    let demo = |line: &str| match parse(line, &[]).unwrap().command {
+        Some(Command::Demo(demo)) => (demo.accounts, demo.speed),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(demo("demo"), (0, 600.0));
+    assert_eq!(demo("demo --accounts 1000 --speed 0"), (1_000, 0.0));
+    assert_eq!(demo("demo --accounts 100000 --speed 1e6"), (100_000, 1e6));
 }
 
 #[test]

@@ -12,7 +12,8 @@ pub struct Faults(Vec<String>);
 
 impl Faults {
     /// These faults and after them those of `others`.
-    pub(super) fn and(mut self, others: impl IntoIterator<Item = Self>) -> Self {
+    #[must_use]
+    pub fn and(mut self, others: impl IntoIterator<Item = Self>) -> Self {
         self.0.extend(others.into_iter().flat_map(|Self(lines)| lines));
         self
     }

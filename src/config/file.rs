@@ -1,4 +1,4 @@
-//! Reads one file of the configuration, the main one or one of accounts.
+//! Reads one file of the configuration: the main one, one of accounts, or that of the web.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -12,7 +12,18 @@ use super::yaml::{self, Node};
 /// empty in the answer. Nothing where the file cannot be read as a map.
 pub(super) fn read(path: &Path, accounts: &mut Accounts<'_>, report: &Report) -> Option<Vec<(String, Node)>> {
     let text = text(path).map_err(|(wrong, right)| report.fault(&Place::File, wrong, right)).ok()?;
-    let root = match yaml::read(&text, &mut |name, node| accounts.read(&name, node)) {
+    entries(&text, &mut |name, node| accounts.read(&name, node), "accounts", report)
+}
+
+/// The entries at the top of a file with this text. Those of the map `accounts` are handed to `each`.
+/// `key` is one that may stand there. Nothing where the text cannot be read as a map.
+pub(super) fn entries(
+    text: &str,
+    each: &mut dyn FnMut(String, Node),
+    key: &str,
+    report: &Report,
+) -> Option<Vec<(String, Node)>> {
+    let root = match yaml::read(text, each) {
         Ok(root) => root,
         Err(fault) => {
             report.set_rank(usize::MAX);
@@ -29,7 +40,7 @@ pub(super) fn read(path: &Path, accounts: &mut Accounts<'_>, report: &Report) ->
         Node::Map(entries) => Some(entries),
         Node::Empty => Some(Vec::new()),
         Node::List(_) | Node::Scalar(_) => {
-            report.fault(&Place::File, "not a map", "begin with keys such as `accounts:`");
+            report.fault(&Place::File, "not a map", format_args!("begin with keys such as `{key}:`"));
             None
         }
     }

@@ -1,5 +1,5 @@
 //! The body of the fuzz target `configuration`: any bytes as a main file, an account file and
-//! environment variables.
+//! environment variables, and as a web configuration.
 #![expect(clippy::unwrap_used, reason = "it is part of a test")]
 
 use std::fs;
@@ -7,8 +7,10 @@ use std::path::Path;
 use std::str;
 
 use super::layers::variable;
+use super::web::load_web;
 use super::yaml::{self, Node};
 use super::{AccountName, AppId, Config, Loaded, load};
+use crate::clock::WallTime;
 use crate::fuzzing::CANARY;
 use crate::shard::Shard;
 
@@ -21,7 +23,8 @@ const HEADERS: &str = "headers";
 /// Loads what `bytes` holds, divided by NUL, from files that are written to `directory`: a main
 /// file, an account file, then variables as `NAME=VALUE`. Faults are lines that name a file or a
 /// variable and show no value, a secret is shown nowhere, a configuration is what its types and
-/// rules promise, and loading it again changes nothing.
+/// rules promise, and loading it again changes nothing. The main file is a web configuration too, mostly
+/// one with faults, of which the same holds.
 pub fn configuration(directory: &Path, bytes: &[u8]) {
     let mut parts = bytes.split(|byte| *byte == 0);
     let main = parts.next().unwrap_or_default();
@@ -38,6 +41,9 @@ pub fn configuration(directory: &Path, bytes: &[u8]) {
     variables.push((account_files, accounts_path.display().to_string()));
     let input = Input::new([main, accounts], &variables);
     variables.push(("SECRET".to_owned(), CANARY.to_owned()));
+    let web = load_web(&path, WallTime::from_millis(0));
+    let told = web.as_ref().map_or_else(|broken| broken.faults.lines(), |loaded| &loaded.warnings);
+    input.check_faults(told, directory);
     match load(&path, &variables, Shard::default(), None) {
         Ok(loaded) => {
             input.check_loaded(&loaded, directory);

@@ -27,6 +27,7 @@ mod settings;
 mod share;
 mod sources;
 pub mod token;
+pub mod web;
 mod yaml;
 
 use std::fmt::{self, Write as _};

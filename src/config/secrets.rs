@@ -245,13 +245,13 @@ fn read_secret(path: &Path) -> Result<Secret, &'static str> {
 }
 
 #[cfg(unix)]
-fn is_open_to_others(metadata: &Metadata) -> bool {
+pub(super) fn is_open_to_others(metadata: &Metadata) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
 
     metadata.permissions().mode() & 0o044 != 0
 }
 
 #[cfg(not(unix))]
-fn is_open_to_others(_: &Metadata) -> bool {
+pub(super) fn is_open_to_others(_: &Metadata) -> bool {
     false
 }

@@ -155,7 +155,10 @@ impl<'r> Section<'r> {
     pub(super) fn duration(&mut self, key: &'static str, span: Span) -> Option<Duration> {
         let rule = format!("write a duration from {}, with its unit", span.text);
         let scalar = self.scalar(key, "a duration", &rule)?;
-        let parsed = SpanParser::new().parse_unsigned_duration(&scalar.text).ok();
+        let parsed = match scalar.text.as_str() {
+            "0" => Some(Duration::ZERO),
+            text => SpanParser::new().parse_unsigned_duration(text).ok(),
+        };
         let wrong = match parsed {
             Some(value) if (span.least..=span.most).contains(&value) => return parsed,
             Some(value) if value < span.least => "a duration that is too short",
@@ -278,7 +281,8 @@ impl<'r> Section<'r> {
         }
     }
 
-    fn scalar(&mut self, key: &'static str, what: &str, rule: impl Display) -> Option<Scalar> {
+    /// A value that is one piece of text or a bare number or boolean, as it is written.
+    pub(super) fn scalar(&mut self, key: &'static str, what: &str, rule: impl Display) -> Option<Scalar> {
         match self.take(key)? {
             Node::Scalar(scalar) if scalar.form == Form::Variable && scalar.text.is_empty() => {
                 self.fault(key, "empty", rule);
@@ -327,7 +331,7 @@ fn is_of_variables(node: &Node) -> bool {
 
 /// The name that was probably meant by `text`.
 pub(crate) fn nearest<'n>(text: &str, names: &[&'n str]) -> Option<&'n str> {
-    let distance = |name: &str| strsim::damerau_levenshtein(&text.to_lowercase(), name);
+    let distance = |name: &str| strsim::damerau_levenshtein(&text.to_lowercase(), &name.to_lowercase());
     let close = |name: &&str| distance(name) <= 1 + name.len() / 5;
     names.iter().copied().filter(close).min_by_key(|name| distance(name))
 }

@@ -3,7 +3,6 @@
 
 use std::fs::{self, DirBuilder};
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,7 +16,7 @@ use crate::config::{
     Account, AccountName, ApiConfig, BaseUrl, Budget, Collect, Config, Endpoint, Limits, Platform,
     PlatformName, TokenSource,
 };
-use crate::demo::INTERVAL;
+use crate::demo::pace::Pace;
 use crate::secret::{Secret, SecretSource};
 use crate::shard::Shard;
 use crate::simulator::Simulator;
@@ -69,21 +68,26 @@ impl Drop for KeptFiles {
 }
 
 /// What an operator would have written for `scenario`, served at `api`.
-pub(super) fn config(scenario: &Scenario, api: SocketAddr, files: &KeptFiles) -> anyhow::Result<Config> {
+pub(super) fn config(
+    scenario: &Scenario,
+    api: SocketAddr,
+    pace: Pace,
+    files: &KeptFiles,
+) -> anyhow::Result<Config> {
     let base_url = BaseUrl::parse(&format!("http://{api}")).context("the simulator has no address")?;
     let endpoint = Arc::new(Endpoint { base_url, fallback: None, proxy: None });
     let accounts: Option<Vec<_>> =
-        scenario.own_accounts().map(|one| account(one, &endpoint, files).map(Arc::new)).collect();
+        scenario.own_accounts().map(|one| account(one, &endpoint, pace, files).map(Arc::new)).collect();
     let mut accounts = accounts.context("an account of the demo has no valid name")?;
     accounts.sort_by(|a, b| a.name.cmp(&b.name));
     let platforms: Option<Vec<_>> =
-        scenario.platforms.iter().map(|one| platform(one, &endpoint, files).map(Arc::new)).collect();
+        scenario.platforms.iter().map(|one| platform(one, &endpoint, pace, files).map(Arc::new)).collect();
     let platforms = platforms.context("a platform of the demo has no valid name")?;
     let api = ApiConfig {
         timeout: Duration::from_secs(10),
         connect_timeout: Duration::from_secs(5),
-        requests_per_second: NonZeroU32::MIN.saturating_add(19),
-        max_in_flight: 20,
+        requests_per_second: pace.requests_per_second,
+        max_in_flight: pace.max_in_flight,
         ca_file: None,
     };
     Ok(Config {
@@ -96,7 +100,12 @@ pub(super) fn config(scenario: &Scenario, api: SocketAddr, files: &KeptFiles) ->
     })
 }
 
-fn account(simulated: &SimulatedAccount, endpoint: &Arc<Endpoint>, files: &KeptFiles) -> Option<Account> {
+fn account(
+    simulated: &SimulatedAccount,
+    endpoint: &Arc<Endpoint>,
+    pace: Pace,
+    files: &KeptFiles,
+) -> Option<Account> {
     let token = if simulated.name == FILE_FED {
         TokenSource::ReadOnly(file(&files.dir.join(FILE_FED)))
     } else {
@@ -107,28 +116,33 @@ fn account(simulated: &SimulatedAccount, endpoint: &Arc<Endpoint>, files: &KeptF
         app_id: simulated.app_id.clone(),
         display_name: simulated.display_name.as_str().into(),
         info_labels: Box::default(),
-        interval: INTERVAL,
-        collect: Collect { draft: Some(2 * INTERVAL), quota: Some(4 * INTERVAL) },
+        interval: pace.interval,
+        collect: Collect { draft: Some(pace.draft_interval()), quota: Some(pace.quota_interval()) },
         hold: HOLD,
         limits: Limits::default(),
-        budget: Budget::default(),
+        budget: budget(),
         shard: None,
         endpoint: Arc::clone(endpoint),
         token,
     })
 }
 
-fn platform(simulated: &SimulatedPlatform, endpoint: &Arc<Endpoint>, files: &KeptFiles) -> Option<Platform> {
+fn platform(
+    simulated: &SimulatedPlatform,
+    endpoint: &Arc<Endpoint>,
+    pace: Pace,
+    files: &KeptFiles,
+) -> Option<Platform> {
     let secret = SecretSource::Inline(Secret::new(simulated.secret.clone()));
     let discovery = Discovery {
         include: std::collections::BTreeSet::new(),
         exclude: std::collections::BTreeSet::new(),
         info_labels: Box::default(),
-        interval: INTERVAL,
+        interval: pace.interval,
         hold: HOLD,
         collect: Collect::default(),
         limits: Limits::default(),
-        budget: Budget::default(),
+        budget: budget(),
         pin: None,
         shard: Shard::default(),
         endpoint: Arc::clone(endpoint),
@@ -143,8 +157,13 @@ fn platform(simulated: &SimulatedPlatform, endpoint: &Arc<Endpoint>, files: &Kep
         },
         authorizer_token: AuthorizerToken::Fetched,
         discovery: Some(discovery),
-        refresh_interval: 4 * INTERVAL,
+        refresh_interval: pace.quota_interval(),
     })
+}
+
+/// What the simulator allows.
+fn budget() -> Budget {
+    Budget { daily_calls: Scenario::DEMO_DAILY_CALLS, ..Budget::default() }
 }
 
 fn file(path: &Path) -> Arc<ReadOnlySource> {

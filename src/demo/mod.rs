@@ -1,6 +1,7 @@
 //! The demo: the real exporter against the simulator over real HTTP, on this machine alone.
 
 mod fleet;
+mod pace;
 mod report;
 
 use std::time::Duration;
@@ -12,28 +13,28 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, Settings};
-use crate::cli::Flags;
+use crate::cli::{Demo, Flags};
 use crate::demo::fleet::KeptFiles;
+use crate::demo::pace::Pace;
 use crate::demo::report::{Report, tell_addresses};
 use crate::shutdown::Signals;
 use crate::simulator::scenario::Scenario;
 use crate::simulator::{self, Simulator};
 
-/// Short, so that one sees numbers move. A real fleet would use up its quota in no time.
-const INTERVAL: Duration = Duration::from_secs(5);
 /// How often the files that other programs would keep are written anew: well within a token's life.
 const REWRITE: Duration = Duration::from_secs(60);
 
 /// Runs until a signal.
-pub async fn run(flags: &Flags) -> anyhow::Result<()> {
+pub async fn run(demo: &Demo, flags: &Flags) -> anyhow::Result<()> {
     let signals = Signals::listen()?;
-    let scenario = Scenario::demo();
+    let scenario = Scenario { speed: demo.speed, ..Scenario::demo().with_mixed(demo.accounts) };
+    let pace = Pace::of(scenario.accounts.len());
     let listener = TcpListener::bind("127.0.0.1:0").await.context("cannot listen on 127.0.0.1")?;
     let api = listener.local_addr()?;
     let simulator = Simulator::new(scenario.clone());
     let files = KeptFiles::new()?;
     files.write(&scenario, &simulator)?;
-    let config = fleet::config(&scenario, api, &files)?;
+    let config = fleet::config(&scenario, api, pace, &files)?;
     let listed = config.accounts.len();
     let settings = Settings {
         listen: flags.listen.clone(),
@@ -49,8 +50,8 @@ pub async fn run(flags: &Flags) -> anyhow::Result<()> {
     beside.spawn(simulator::run(listener, simulator.clone(), stop.clone()));
     let store = app.store();
     let work = async {
-        let report = Report::new();
-        let first_round = report.first_round(&store, listed);
+        let report = Report::new(demo.accounts);
+        let first_round = report.first_round(&store, listed, pace);
         let keep_files = keep(&files, &scenario, &simulator);
         let running = app.run(stop.clone());
         tokio::pin!(running);

@@ -1,13 +1,23 @@
 //! What the demo tells the person who started it.
 
+use std::collections::{BTreeMap, HashSet};
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
+use tokio::time::sleep;
 
 use crate::config::Kind;
-use crate::demo::INTERVAL;
+use crate::demo::pace::Pace;
+use crate::simulator::scenario::Scenario;
 use crate::store::{AuthorizerState, LastPoll, Readings, Store};
+
+/// More generated accounts than these are told in one line.
+const MOST_LINES: u32 = 20;
+/// Accounts change too often to look at all of them each time.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// Says where everything is.
 pub(super) fn tell_addresses(
@@ -28,40 +38,64 @@ pub(super) fn tell_addresses(
 /// Tells how the accounts fare.
 pub(super) struct Report {
     colour: bool,
+    /// Whether the generated accounts are told as one.
+    is_large: bool,
 }
 
 impl Report {
-    /// With colour on a terminal only, and not against the reader's wish.
-    pub(super) fn new() -> Self {
-        Self { colour: std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() }
+    /// Of a demo with so many generated accounts. With colour on a terminal only, and not against the
+    /// reader's wish.
+    pub(super) fn new(generated: u32) -> Self {
+        let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        Self { colour, is_large: generated > MOST_LINES }
     }
 
     /// One line for each account as its first poll ends, then how to stop.
-    pub(super) async fn first_round(&self, store: &Store, listed: usize) -> anyhow::Result<()> {
+    pub(super) async fn first_round(&self, store: &Store, listed: usize, pace: Pace) -> anyhow::Result<()> {
         let mut changes = store.changes();
-        let mut told = Vec::new();
-        loop {
+        let mut told = HashSet::new();
+        let known = loop {
             let known = store.snapshot();
-            for readings in &known {
-                let name = &readings.account.name;
-                if readings.last_poll != LastPoll::Pending && !told.contains(name) {
+            for readings in known.iter().filter(|readings| readings.last_poll != LastPoll::Pending) {
+                if told.insert(readings.account.name.clone()) && !self.is_one_of_many(readings) {
                     writeln!(std::io::stdout(), "{}", self.line(readings))?;
-                    told.push(name.clone());
                 }
             }
-            if known.len() == told.len()
-                && expected(store, listed).is_some_and(|expected| told.len() >= expected)
-            {
-                break;
+            let is_known = expected(store, listed).is_some_and(|expected| told.len() >= expected);
+            if known.len() == told.len() && is_known {
+                break known;
             }
             changes.changed().await.context("the store is gone")?;
+            sleep(LOOK_AGAIN).await;
+        };
+        let mut out = std::io::stdout().lock();
+        let many: Vec<_> = known.iter().filter(|readings| self.is_one_of_many(readings)).collect();
+        if !many.is_empty() {
+            writeln!(out, "{}", self.summary(&many))?;
         }
-        let seconds = INTERVAL.as_secs();
+        let seconds = pace.interval.as_secs();
         writeln!(
-            std::io::stdout(),
+            out,
             "\nHealthy accounts are polled every {seconds} s, failing ones wait. Stop with Ctrl-C."
         )?;
         Ok(())
+    }
+
+    fn is_one_of_many(&self, readings: &Readings) -> bool {
+        self.is_large && readings.account.name.as_str().starts_with(Scenario::GENERATED)
+    }
+
+    fn summary(&self, many: &[&Arc<Readings>]) -> String {
+        let mut failing = BTreeMap::new();
+        for readings in many {
+            if let LastPoll::Failed(why) = &readings.last_poll {
+                *failing.entry(why.class.label()).or_default() += 1;
+            }
+        }
+        let fine = many.len() - failing.values().sum::<usize>();
+        let classes: Vec<_> = failing.iter().map(|(class, number)| format!("{number} {class}")).collect();
+        let name = format!("{}*", Scenario::GENERATED);
+        format!("  {} {name:<18} {fine} fine, failing: {}", self.paint("32", "ok  "), classes.join(", "))
     }
 
     fn line(&self, readings: &Readings) -> String {

@@ -63,6 +63,7 @@ const fn histogram(name: &'static str, labels: &'static [&'static str], help: &'
 const ALWAYS: &str = "always";
 const HELD: &str = "from the first success until `hold` has passed without another";
 const LINUX: &str = "on Linux";
+const WITH_TLS: &str = "with TLS, see `--web.config.file`";
 
 /// The families of accounts and platforms, in the order of the page.
 pub const ACCOUNT_FAMILIES: [Family; 24] = [
@@ -94,7 +95,7 @@ pub const ACCOUNT_FAMILIES: [Family; 24] = [
 
 /// The families about the exporter itself, in the order of the page, which is that of the names.
 /// The texts of `process_*` are the `prometheus` crate's; a test holds them equal.
-pub const EXPORTER_FAMILIES: [Family; 23] = [
+pub const EXPORTER_FAMILIES: [Family; 24] = [
     process_counter("process_cpu_seconds_total", "Total user and system CPU time spent in seconds."),
     process_gauge("process_max_fds", "Maximum number of open file descriptors."),
     process_gauge("process_open_fds", "Number of open file descriptors."),
@@ -118,6 +119,7 @@ pub const EXPORTER_FAMILIES: [Family; 23] = [
     exporter::SCRAPES,
     exporter::SHARD_ORDINAL,
     exporter::SHARDS,
+    exporter::TLS_CERTIFICATE_EXPIRY,
 ];
 
 const fn process_gauge(name: &'static str, help: &'static str) -> Family {

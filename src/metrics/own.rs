@@ -1,6 +1,7 @@
 //! The exporter's own metrics, on one registry of the `prometheus` crate. Label sets are few, fixed
 //! and all known at the start: the crate's vectors must never hold values from outside.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use prometheus::proto::MetricFamily;
@@ -11,11 +12,16 @@ use prometheus::{
 use super::family::{Family, exporter};
 use crate::clock::WallTime;
 use crate::config::Config;
+use crate::version;
 use crate::wechat::api::Api;
 use crate::wechat::class::{CLASSES, ErrorClass};
 
 /// Upper bounds in seconds: from an answer of a near data centre to the longest default timeout.
 const DURATION_BUCKETS: [f64; 9] = [0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+/// Places in `reloads_successful`.
+const CONFIGURATION: usize = 0;
+const WEB_CONFIGURATION: usize = 1;
 
 /// Counts what the exporter does. Every method is a few atomic operations and can be called from
 /// any thread; share it by `Arc`.
@@ -29,6 +35,8 @@ pub struct ExporterMetrics {
     shard_ordinal: IntGauge,
     shards: IntGauge,
     last_reload_successful: IntGauge,
+    /// Of the configuration and of the web configuration: both are in the gauge.
+    reloads_successful: [AtomicBool; 2],
     last_reload_success: Gauge,
     polls_in_flight: IntGauge,
     poll_duration: Histogram,
@@ -40,6 +48,8 @@ pub struct ExporterMetrics {
     api_request_duration: [Histogram; Api::ALL.len()],
     scheduler_lag: Gauge,
     scrapes: IntCounter,
+    /// Not on the page without TLS.
+    certificate_expiry: Gauge,
 }
 
 impl ExporterMetrics {
@@ -64,6 +74,7 @@ impl ExporterMetrics {
             shard_ordinal: IntGauge::with_opts(opts(&exporter::SHARD_ORDINAL))?,
             shards: IntGauge::with_opts(opts(&exporter::SHARDS))?,
             last_reload_successful: IntGauge::with_opts(opts(&exporter::CONFIG_LAST_RELOAD_SUCCESSFUL))?,
+            reloads_successful: [true, true].map(AtomicBool::new),
             last_reload_success: Gauge::with_opts(opts(&exporter::CONFIG_LAST_RELOAD_SUCCESS))?,
             polls_in_flight: IntGauge::with_opts(opts(&exporter::POLLS_IN_FLIGHT))?,
             poll_duration: Histogram::with_opts(duration_opts(&exporter::EXPORTER_POLL_DURATION))?,
@@ -72,6 +83,7 @@ impl ExporterMetrics {
             api_request_duration: Api::ALL.map(|api| api_request_duration.with_label_values(&[api.label()])),
             scheduler_lag: Gauge::with_opts(opts(&exporter::SCHEDULER_LAG))?,
             scrapes: IntCounter::with_opts(opts(&exporter::SCRAPES))?,
+            certificate_expiry: Gauge::with_opts(opts(&exporter::TLS_CERTIFICATE_EXPIRY))?,
         };
         let registry = &metrics.registry;
         registry.register(Box::new(build_info()?))?;
@@ -109,13 +121,34 @@ impl ExporterMetrics {
         self.shard_ordinal.set(config.shard.ordinal().into());
         self.shards.set(config.shard.total().into());
         self.accounts_broken.set(gauge_value(broken));
-        self.last_reload_successful.set(1);
+        self.set_reload_successful(CONFIGURATION, true);
         self.last_reload_success.set(at.seconds());
     }
 
     /// A configuration was read and refused: the one before stays in force.
     pub fn reload_failed(&self) {
-        self.last_reload_successful.set(0);
+        self.set_reload_successful(CONFIGURATION, false);
+    }
+
+    /// A web configuration was read, and is now in force or was refused.
+    pub fn web_config_read(&self, is_in_force: bool) {
+        self.set_reload_successful(WEB_CONFIGURATION, is_in_force);
+    }
+
+    fn set_reload_successful(&self, which: usize, is_successful: bool) {
+        self.reloads_successful[which].store(is_successful, Ordering::SeqCst);
+        let all = self.reloads_successful.iter().all(|one| one.load(Ordering::SeqCst));
+        self.last_reload_successful.set(all.into());
+    }
+
+    /// Shows on the page when the TLS certificate ends. To be called once.
+    pub fn serve_tls(&self) -> prometheus::Result<()> {
+        self.registry.register(Box::new(self.certificate_expiry.clone()))
+    }
+
+    /// The TLS certificate that is served from now on ends then.
+    pub fn certificate_ends(&self, at: WallTime) {
+        self.certificate_expiry.set(at.seconds());
     }
 
     /// So many polls run now.
@@ -165,8 +198,8 @@ fn gauge_value(number: usize) -> i64 {
 
 fn build_info() -> prometheus::Result<IntGauge> {
     let opts = opts(&exporter::BUILD_INFO)
-        .const_label("version", env!("CARGO_PKG_VERSION"))
-        .const_label("revision", option_env!("BUILD_REVISION").unwrap_or_default());
+        .const_label("version", version::VERSION)
+        .const_label("revision", version::REVISION);
     let gauge = IntGauge::with_opts(opts)?;
     gauge.set(1);
     Ok(gauge)

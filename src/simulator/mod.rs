@@ -208,5 +208,5 @@ fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Serves `simulator` on `listener` until `stop`.
 pub async fn run(listener: TcpListener, simulator: Simulator, stop: CancellationToken) {
-    accept::serve(vec![listener], simulator.router(), ConnectionLimits::default(), stop).await;
+    accept::serve(vec![listener], simulator.router(), None, ConnectionLimits::default(), stop).await;
 }

@@ -178,6 +178,14 @@ pub enum Fault {
 pub struct ScenarioError(String);
 
 impl Scenario {
+    /// An hour of growth every 6 seconds: what takes weeks shows within minutes.
+    pub const DEMO_SPEED: f64 = 600.0;
+    /// Quota of `get_materialcount` of most accounts of a demo: so many that it does not come to their end.
+    pub const DEMO_DAILY_CALLS: u64 = 100_000;
+
+    /// What the names of generated accounts begin with; their number follows.
+    pub const GENERATED: &str = "simulated-";
+
     /// A scenario of these accounts with the platform's token rules, in real time.
     pub fn new(accounts: Vec<SimulatedAccount>) -> Self {
         let (token_lifetime, token_overlap, platforms) = (TOKEN_LIFETIME, TOKEN_OVERLAP, Vec::new());
@@ -209,9 +217,18 @@ impl Scenario {
     /// `secret-wrong`, `ip-refused`, `quota-used-up` and `slow`; `file-fed`, whose token another program
     /// keeps ([`Simulator::stable_token_of`](crate::simulator::Simulator::stable_token_of)); and the
     /// platform `agency` with `agency-books` and `agency-coffee`, `agency-shop`, a mini program, and
-    /// `agency-limited`, without the permission for material. Counts grow 600 times faster than told.
+    /// `agency-limited`, without the permission for material. Counts grow [`Self::DEMO_SPEED`] times
+    /// faster than told.
     pub fn demo() -> Self {
         demo::scenario()
+    }
+
+    /// With `n` more accounts: those of [`Self::generated`], of which about one in ten is in some kind of
+    /// trouble, and another few are full or nearly so.
+    #[must_use]
+    pub fn with_mixed(mut self, n: u32) -> Self {
+        self.accounts.extend(demo::mixed(n));
+        self
     }
 
     /// Reads a scenario as `config/scenario.example.yaml` documents it. `file_name` stands in errors.

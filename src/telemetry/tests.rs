@@ -46,13 +46,12 @@ fn pairs(line: &str) -> BTreeMap<String, String> {
     while !rest.is_empty() {
         let (key, after) = rest.split_once('=').unwrap_or_else(|| panic!("no value: {rest:?}"));
         assert!(!key.is_empty() && !key.contains([' ', '"']), "{line:?}");
-        let (value, after) = match after.strip_prefix('"') {
-            Some(quoted) => unquoted(quoted),
-            None => {
-                let (value, after) = after.split_at(after.find(' ').unwrap_or(after.len()));
-                assert!(!value.contains('"'), "{line:?}");
-                (value.to_owned(), after)
-            }
+        let (value, after) = if let Some(quoted) = after.strip_prefix('"') {
+            unquoted(quoted)
+        } else {
+            let (value, after) = after.split_at(after.find(' ').unwrap_or(after.len()));
+            assert!(!value.contains('"'), "{line:?}");
+            (value.to_owned(), after)
         };
         assert_eq!(pairs.insert(key.to_owned(), value), None, "twice: {key}");
         rest = after.strip_prefix(' ').unwrap_or(after);
@@ -151,6 +150,7 @@ proptest! {
 fn line_ends_and_quotes_stay_within_their_value() {
     let hostile = "a\nlevel=error\r\n\u{85}\u{2028}\"=\\ <3>\x1b[31m\0";
     let lines = written(LogFormat::Logfmt, Reader::Journal, || event(hostile));
-    assert_eq!((lines.len(), &pairs(lines[0].strip_prefix("<4>").unwrap())["error"][..]), (1, hostile));
+    assert_eq!(lines.len(), 1);
+    assert_eq!(pairs(lines[0].strip_prefix("<4>").unwrap())["error"], hostile);
     assert_eq!(written(LogFormat::Json, Reader::Journal, || event(hostile)).len(), 1);
 }

@@ -16,23 +16,26 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::web::connection::{self, ConnectionLimits};
+use crate::web::guard::{Guard, guarded};
 use crate::web::progress::Progress;
+use crate::web::secure;
 
 /// How long accepting rests after an error such as "too many open files", which lasts: without a
 /// rest the loop would spin.
 const ACCEPT_REST: Duration = Duration::from_secs(1);
 
-/// Serves `router` on all `listeners` until `stop`; then closes idle connections at once, lets answers in progress
+/// Serves `router` on all `listeners` until `stop`, behind `guard` if there is one; then closes idle connections at once, lets answers in progress
 /// end, and returns when all connections have ended. Each answer is bounded by `limits`, the end
 /// as a whole is not: the caller puts its own deadline around it. Dropping the future cuts all.
 pub async fn serve(
     listeners: Vec<TcpListener>,
     router: Router,
+    guard: Option<Arc<Guard>>,
     limits: ConnectionLimits,
     stop: CancellationToken,
 ) {
     let mut listeners = Listeners { listeners, first: 0 };
-    let mut connections = Connections::new(router, limits, stop);
+    let mut connections = Connections::new(router, guard, limits, stop);
     while let Some(stream) = connections.accept(&mut listeners).await {
         if !connections.make_room().await {
             break;
@@ -76,6 +79,7 @@ struct Entry {
 
 struct Connections {
     router: Router,
+    guard: Option<Arc<Guard>>,
     limits: ConnectionLimits,
     stop: CancellationToken,
     tasks: JoinSet<()>,
@@ -84,9 +88,19 @@ struct Connections {
 }
 
 impl Connections {
-    fn new(router: Router, limits: ConnectionLimits, stop: CancellationToken) -> Self {
+    fn new(
+        router: Router,
+        guard: Option<Arc<Guard>>,
+        limits: ConnectionLimits,
+        stop: CancellationToken,
+    ) -> Self {
+        let router = match &guard {
+            Some(guard) => guarded(router, Arc::clone(guard)),
+            None => router,
+        };
         Self {
             router,
+            guard,
             limits,
             stop,
             tasks: JoinSet::new(),
@@ -160,9 +174,18 @@ impl Connections {
         }
         let progress = Arc::new(Progress::new(Arc::clone(&self.went_idle)));
         let leave = self.stop.child_token();
-        let task =
-            connection::run(stream, self.router.clone(), self.limits, Arc::clone(&progress), leave.clone());
-        let id = self.tasks.spawn(task).id();
+        let (router, limits, left) = (self.router.clone(), self.limits, leave.clone());
+        let watched = Arc::clone(&progress);
+        let task = match &self.guard {
+            None => {
+                let left = left.cancelled_owned();
+                self.tasks.spawn(connection::run(stream, None, router, limits, watched, left))
+            }
+            Some(guard) => {
+                self.tasks.spawn(secure::run(stream, Arc::clone(guard), router, limits, watched, left))
+            }
+        };
+        let id = task.id();
         self.entries.insert(id, Entry { progress, leave });
     }
 

@@ -16,8 +16,8 @@ use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until};
-use tokio_util::sync::CancellationToken;
 
+use crate::web::guard::Origin;
 use crate::web::progress::{Progress, WatchedBody, WatchedStream};
 
 /// What one client may take. A connection that passes a time limit is cut.
@@ -54,23 +54,24 @@ const HEAD_BYTES: usize = 16 * 1024;
 /// chunk is passed through uncopied whatever its size.
 const BUFFER_BYTES: usize = 2 * HEAD_BYTES;
 
-/// Serves requests from `stream` until the client goes, a limit is passed, or `leave` is
-/// cancelled and no request is in progress any more.
+/// Serves requests from `stream` until the client goes, a limit is passed, or `left` is over and no
+/// request is in progress any more. A guard finds `origin` with each request.
 pub(super) async fn run<S>(
     stream: S,
+    origin: Option<Origin>,
     router: Router,
     limits: ConnectionLimits,
     progress: Arc<Progress>,
-    leave: CancellationToken,
+    left: impl Future<Output = ()>,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = watched(router, Arc::clone(&progress));
+    let service = watched(router, origin, Arc::clone(&progress));
     let io = TokioIo::new(WatchedStream::new(stream, Arc::clone(&progress)));
     let mut builder = http1::Builder::new();
     builder.header_read_timeout(None).max_header_size(HEAD_BYTES).max_buf_size(BUFFER_BYTES);
     let mut connection = pin!(builder.serve_connection(io, service));
-    let mut left = pin!(leave.cancelled());
+    let mut left = pin!(left);
     let mut leaving = false;
     let mut alarm = pin!(sleep_until(progress.deadline(&limits)));
 
@@ -103,6 +104,7 @@ pub(super) async fn run<S>(
 
 fn watched(
     router: Router,
+    origin: Option<Origin>,
     progress: Arc<Progress>,
 ) -> impl Service<
     Request<Incoming>,
@@ -111,8 +113,11 @@ fn watched(
     Future: Send,
 > {
     let router = TowerToHyperService::new(router);
-    service_fn(move |request| {
+    service_fn(move |mut request: Request<Incoming>| {
         progress.request_began();
+        if let Some(origin) = origin {
+            request.extensions_mut().insert(origin);
+        }
         let progress = Arc::clone(&progress);
         let answer = router.call(request);
         async move { answer.await.map(|answer| answer.map(|body| WatchedBody::new(body, progress))) }

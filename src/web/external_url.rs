@@ -36,13 +36,15 @@ impl FromStr for ExternalUrl {
 }
 
 impl ExternalUrl {
-    /// What the client of a request has called, unless its `Host` header is missing or no host.
-    pub(super) fn of_request(headers: &HeaderMap) -> Option<Self> {
+    /// What the client of a request has called, over TLS or not, unless its `Host` header is missing or
+    /// no host.
+    pub(super) fn of_request(headers: &HeaderMap, tls: bool) -> Option<Self> {
         let mut hosts = headers.get_all(HOST).iter();
         let host = hosts.next()?.to_str().ok().filter(|host| host.len() <= 255)?;
         let authority = Authority::from_str(host).ok().filter(|it| !it.as_str().contains('@'))?;
         let is_only = hosts.next().is_none() && !authority.host().is_empty();
-        is_only.then(|| Self { scheme: "http", host: authority.as_str().into(), prefix: "".into() })
+        let scheme = if tls { "https" } else { "http" };
+        is_only.then(|| Self { scheme, host: authority.as_str().into(), prefix: "".into() })
     }
 
     /// `http` or `https`.
@@ -80,7 +82,7 @@ mod tests {
     fn a_request_names_one_host_or_none() {
         let of = |hosts: &[&str]| {
             let headers = hosts.iter().map(|host| (HOST, host.parse().unwrap())).collect();
-            ExternalUrl::of_request(&headers).map(|url| url.host().to_owned())
+            ExternalUrl::of_request(&headers, false).map(|url| url.host().to_owned())
         };
         assert_eq!(of(&["exporter:19870"]).unwrap(), "exporter:19870");
         assert_eq!(of(&["[::1]:19870"]).unwrap(), "[::1]:19870");

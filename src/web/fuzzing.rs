@@ -1,11 +1,12 @@
 //! The body of the fuzz target `negotiation`: any bytes as the headers by which a client says what
-//! it accepts.
+//! it accepts, and who it is.
 
 use std::fmt::Debug;
 
 use axum::http::header::ACCEPT;
 use axum::http::{HeaderMap, HeaderValue};
 
+use super::guard::Credentials;
 use super::negotiate::{Language, encoding, format, joined, language};
 use crate::metrics::{Encoding, Format};
 
@@ -15,6 +16,7 @@ pub fn negotiation(bytes: &[u8]) {
     let mut headers = HeaderMap::new();
     for line in bytes.split(|byte| *byte == b'\n') {
         if let Ok(value) = HeaderValue::from_bytes(line) {
+            check_credentials(&value);
             headers.append(ACCEPT, value);
         }
     }
@@ -25,6 +27,12 @@ pub fn negotiation(bytes: &[u8]) {
     // What comes last counts, and text after a quote that is not closed is not seen.
     if !header.contains('"') {
         check_encoding(&header);
+    }
+}
+
+fn check_credentials(header: &HeaderValue) {
+    if let Some(Credentials { name, password }) = Credentials::of(header) {
+        assert!(!name.contains(&b':') && name.len() + password.len() < header.len(), "{header:?}");
     }
 }
 

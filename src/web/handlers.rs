@@ -137,7 +137,8 @@ fn of_account(state: &WebState, name: &str, format: Format, encoding: Encoding) 
 /// The accounts as targets of Prometheus.
 pub(super) async fn discovery(State(pages): Shared, headers: HeaderMap) -> Response {
     let state = &pages.state;
-    let Some(url) = state.external_url.clone().or_else(|| ExternalUrl::of_request(&headers)) else {
+    let Some(url) = state.external_url.clone().or_else(|| ExternalUrl::of_request(&headers, state.tls))
+    else {
         return told(StatusCode::BAD_REQUEST, "The header Host is missing, or not one host.");
     };
     let (store, path) = (Arc::clone(&state.store), state.telemetry_path.clone());

@@ -31,7 +31,7 @@ pub(super) async fn reload(State(pages): Shared) -> Response {
         Err(ReloadFailed { faults, partly }) => {
             let force = match partly {
                 None => "The configuration before stays in force.\n".to_owned(),
-                Some(changes) => format!("All but the broken account files was taken over.\n{changes}"),
+                Some(changes) => format!("All but the broken files was taken over.\n{changes}"),
             };
             let text = format!("{}\n{force}", faults.join("\n"));
             (StatusCode::INTERNAL_SERVER_ERROR, text).into_response()

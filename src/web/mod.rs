@@ -6,12 +6,14 @@ mod discovery;
 pub mod external_url;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+pub mod guard;
 mod handlers;
 mod lifecycle;
 pub mod negotiate;
 mod progress;
 pub mod ready;
 pub mod rendering;
+mod secure;
 mod status;
 pub mod telemetry_path;
 mod texts;
@@ -44,6 +46,8 @@ pub struct WebState {
     pub telemetry_path: TelemetryPath,
     /// Where others reach the exporter, if not as a request says.
     pub external_url: Option<ExternalUrl>,
+    /// Whether requests come over TLS.
+    pub tls: bool,
     /// The metrics page.
     pub renderings: Arc<Renderings>,
     /// What may be asked of the exporter; nothing if that is not enabled.

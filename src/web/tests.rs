@@ -50,6 +50,7 @@ impl Site {
             readiness: readiness.clone(),
             telemetry_path: TelemetryPath::parse(path).unwrap(),
             external_url: None,
+            tls: false,
             renderings: Arc::new(Renderings::new(render)),
             lifecycle,
             on_scrape: Box::new(move || _ = count.fetch_add(1, Ordering::SeqCst)),

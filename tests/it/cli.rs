@@ -25,14 +25,39 @@ accounts:
 async fn version_and_help_go_to_stdout_and_exit_0() {
     let version = run(&["--version"]).await;
     assert_eq!((version.status.code(), version.stderr.len()), (Some(0), 0));
-    assert_eq!(text(&version.stdout).trim(), concat!("wechat-material-exporter ", env!("CARGO_PKG_VERSION")));
+    let revision = option_env!("BUILD_REVISION").map(|revision| format!(" (revision {revision})"));
+    let name = concat!("wechat-material-exporter ", env!("CARGO_PKG_VERSION"));
+    assert_eq!(text(&version.stdout), format!("{name}{}\n", revision.unwrap_or_default()));
     let help = run(&["--help"]).await;
-    assert_eq!(help.status.code(), Some(0));
-    for flag in
-        ["--config.file", "--config.check", "--web.listen-address", "--log.format", "demo", "simulate"]
-    {
-        assert!(text(&help.stdout).contains(flag), "{flag}");
+    assert_eq!((help.status.code(), help.stderr.len()), (Some(0), 0));
+    assert_eq!(help.stdout, run(&["-h"]).await.stdout);
+}
+
+#[tokio::test]
+async fn help_is_grouped_and_fits_the_terminal() {
+    for (columns, width) in [("80", 80), ("100", 100), ("300", 100)] {
+        for args in [&["--help"][..], &["demo", "--help"], &["simulate", "--help"], &["doctor", "--help"]] {
+            let help = text(&command(args).env("COLUMNS", columns).output().await.unwrap().stdout);
+            let longest = help.lines().map(|line| line.chars().count()).max().unwrap();
+            assert!(longest <= width, "{args:?} at {columns} columns:\n{help}");
+            // Variables are told of once, below.
+            assert!(!help.contains("[env"), "{help}");
+            assert_eq!(help.contains("WECHAT_EXPORTER_LOG_LEVEL"), args.len() == 1, "{help}");
+            assert!(!help.contains("\n\n\n"), "{help}");
+        }
     }
+    let headings = |help: String| -> Vec<String> {
+        let is_heading = |line: &&str| line.ends_with(':') && !line.starts_with(' ');
+        help.lines().filter(is_heading).map(str::to_owned).collect()
+    };
+    let help = |args: &'static [&str]| async { headings(text(&run(args).await.stdout)) };
+    let notes = ["Environment:", "Signals:", "Exit codes:"];
+    let groups = ["Commands:", "Options:", "Configuration:", "State and shards:", "Web:", "Logging:"];
+    assert_eq!(help(&["--help"]).await, [&groups[..], &notes].concat());
+    assert_eq!(help(&["demo", "--help"]).await, ["Options:", "Web:", "Logging:"]);
+    assert_eq!(help(&["simulate", "--help"]).await, ["Options:", "Logging:"]);
+    let doctor = ["Arguments:", "Options:", "Configuration:", "Logging:"];
+    assert_eq!(help(&["doctor", "--help"]).await, doctor);
 }
 
 #[tokio::test]
@@ -155,7 +180,7 @@ async fn a_second_signal_ends_at_once() {
 
 #[tokio::test]
 async fn the_demo_shows_every_account_once_and_numbers_that_move() {
-    let exporter = Serving::start(&["demo", "--log.level", "info"]).await;
+    let mut exporter = Serving::start(&["demo", "--log.level", "info"]).await;
     let ratio = |page: &str, account: &str| {
         let series = format!("wechat_material_items{{account=\"{account}\",kind=\"image\"}} ");
         page.lines().find_map(|line| line.strip_prefix(&series)?.parse::<f64>().ok())
@@ -164,6 +189,7 @@ async fn the_demo_shows_every_account_once_and_numbers_that_move() {
     let before = ratio(&first, "growing").unwrap();
     exporter.wait_for("/metrics", |page| ratio(page, "growing").is_some_and(|now| now > before)).await;
     exporter.wait_for("/-/ready", |page| !page.contains("not")).await;
+    exporter.wait_for_output("Ctrl-C").await;
     exporter.signal("INT");
     let (code, out, log) = exporter.ended().await;
     assert_eq!(code, Some(0), "{log}");
@@ -177,4 +203,26 @@ async fn the_demo_shows_every_account_once_and_numbers_that_move() {
     for wanted in ["http://127.0.0.1:", "/metrics", "Ctrl-C", "203.0.113.8"] {
         assert!(out.contains(wanted), "{wanted}:\n{out}");
     }
+}
+
+#[tokio::test]
+async fn a_larger_demo_tells_its_generated_accounts_as_one_and_stands_still_at_speed_0() {
+    let mut exporter = Serving::start(&["demo", "--accounts=30", "--speed=0", "--log.level=info"]).await;
+    let count = |page: &str, series: &str| page.lines().filter(|line| line.starts_with(series)).count();
+    let is_told = |page: &str| count(page, "wechat_account_up{") == 41;
+    exporter.wait_for("/metrics", is_told).await;
+    let items = |page: &str| -> Vec<String> {
+        page.lines().filter(|line| line.starts_with("wechat_material_items{")).map(str::to_owned).collect()
+    };
+    let polls = "wechat_account_polls_total{account=\"simulated-0\"} ";
+    let polled = |page: &str| page.lines().find_map(|line| line.strip_prefix(polls)?.parse::<u64>().ok());
+    let first = exporter.page("/metrics").await;
+    let again = exporter.wait_for("/metrics", |page| polled(page) > polled(&first)).await;
+    assert_eq!((items(&first), items(&first).len()), (items(&again), 4 * (41 - 5)), "{again}");
+    exporter.wait_for_output("Ctrl-C").await;
+    exporter.signal("INT");
+    let (code, out, log) = exporter.ended().await;
+    assert_eq!(code, Some(0), "{log}");
+    let told: Vec<_> = out.lines().filter(|line| line.contains("simulated-")).collect();
+    assert_eq!(told, ["  ok   simulated-*        28 fine, failing: 1 ip, 1 secret"], "{out}");
 }

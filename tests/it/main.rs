@@ -38,4 +38,5 @@ mod sources;
 mod systemd;
 mod takeover;
 mod tools;
+mod web_config;
 mod wire;

@@ -4,7 +4,7 @@ use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
-use tokio::process::{Child, ChildStderr, Command};
+use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 
 /// Longest wait for anything. Generous: machines are slow, and a pass does not wait.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -55,6 +55,9 @@ pub(crate) struct Serving {
     /// What was read of its stderr so far.
     pub(crate) log: String,
     stderr: BufReader<ChildStderr>,
+    /// What was read of its stdout so far.
+    out: String,
+    stdout: BufReader<ChildStdout>,
 }
 
 impl Serving {
@@ -70,7 +73,9 @@ impl Serving {
     /// Waits until a child that was started on [`FREE_PORT`] says where it listens.
     pub(crate) async fn watch(mut child: Child) -> Self {
         let stderr = BufReader::new(child.stderr.take().unwrap());
-        let mut serving = Self { child, url: String::new(), log: String::new(), stderr };
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let (url, log, out) = Default::default();
+        let mut serving = Self { child, url, log, stderr, out, stdout };
         let line = serving.wait_for_line("listening").await;
         let (_, rest) = line.split_once("listening").unwrap();
         let address = rest.trim_start_matches(['=', '"', ':']).split([' ', '"', '\n', ',']).next().unwrap();
@@ -141,6 +146,17 @@ impl Serving {
         assert!(came.is_ok(), "never logged `{wanted}`:\n{}", self.log);
     }
 
+    /// Waits until it has written a line of this text to stdout.
+    pub(crate) async fn wait_for_output(&mut self, wanted: &str) {
+        let read = async {
+            while !self.out.contains(wanted) {
+                assert!(self.stdout.read_line(&mut self.out).await.unwrap() > 0, "ended:\n{}", self.out);
+            }
+        };
+        let came = tokio::time::timeout(PATIENCE, read).await;
+        assert!(came.is_ok(), "never wrote `{wanted}`:\n{}", self.out);
+    }
+
     /// Ends it as a crash does.
     pub(crate) async fn kill(self) {
         self.signal("KILL");
@@ -158,10 +174,9 @@ impl Serving {
     /// Waits for the end. Exit code and all of stdout and stderr.
     pub(crate) async fn ended(mut self) -> (Option<i32>, String, String) {
         let end = async {
-            let mut out = String::new();
-            self.child.stdout.take().unwrap().read_to_string(&mut out).await.unwrap();
+            self.stdout.read_to_string(&mut self.out).await.unwrap();
             self.stderr.read_to_string(&mut self.log).await.unwrap();
-            (self.child.wait().await.unwrap().code(), out, self.log)
+            (self.child.wait().await.unwrap().code(), self.out, self.log)
         };
         tokio::time::timeout(PATIENCE, end).await.expect("it ends")
     }

@@ -88,7 +88,7 @@ impl Prometheus {
     }
 
     /// With its targets from elsewhere.
-    async fn finding(targets: &str) -> Self {
+    pub(crate) async fn finding(targets: &str) -> Self {
         let config = format!(
             "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n  - job_name: wechat\n    {targets}\n"
         );

@@ -1,6 +1,6 @@
 //! Families about the exporter itself.
 
-use super::{ALWAYS, Family, counter, gauge, histogram};
+use super::{ALWAYS, Family, WITH_TLS, counter, gauge, histogram};
 
 pub(crate) const ACCOUNTS_BROKEN: Family = gauge(
     "wechat_exporter_accounts_broken",
@@ -63,7 +63,7 @@ pub(crate) const CONFIG_LAST_RELOAD_SUCCESSFUL: Family = gauge(
     "wechat_exporter_config_last_reload_successful",
     &[],
     ALWAYS,
-    "Whether the configuration that was read last is the one in force, apart from broken account files, as 1 or 0 without unit.",
+    "Whether the configuration and the web configuration that were read last are those in force, apart from broken account files, as 1 or 0 without unit.",
 );
 
 pub(crate) const CONFIG_LAST_RELOAD_SUCCESS: Family = gauge(
@@ -97,3 +97,10 @@ pub(crate) const SCHEDULER_LAG: Family = gauge(
 
 pub(crate) const SCRAPES: Family =
     counter("wechat_exporter_scrapes_total", &[], "Requests for the metrics page, in requests.");
+
+pub(crate) const TLS_CERTIFICATE_EXPIRY: Family = gauge(
+    "wechat_exporter_tls_certificate_expiry_timestamp_seconds",
+    &[],
+    WITH_TLS,
+    "When the TLS certificate that is served ends, in seconds since the Unix epoch.",
+);

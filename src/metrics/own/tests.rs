@@ -56,7 +56,9 @@ fn it_can_be_shared_between_threads() {
 #[cfg(target_os = "linux")]
 #[test]
 fn what_is_gathered_is_what_the_table_says() {
-    let gathered = ExporterMetrics::new().unwrap().gather();
+    let metrics = ExporterMetrics::new().unwrap();
+    metrics.serve_tls().unwrap();
+    let gathered = metrics.gather();
     let names: Vec<_> = gathered.iter().map(MetricFamily::name).collect();
     assert_eq!(names, EXPORTER_FAMILIES.map(|family| family.name));
     for (gathered, family) in gathered.iter().zip(EXPORTER_FAMILIES) {
@@ -68,6 +70,34 @@ fn what_is_gathered_is_what_the_table_says() {
             assert_eq!(labels, family.labels, "{}", family.name);
         }
     }
+}
+
+#[test]
+fn the_end_of_a_certificate_is_shown_with_tls_only() {
+    let name = "wechat_exporter_tls_certificate_expiry_timestamp_seconds";
+    let metrics = ExporterMetrics::new().unwrap();
+    assert!(!write(&metrics.gather(), Format::Text).contains(name));
+    metrics.serve_tls().unwrap();
+    metrics.certificate_ends(WallTime::from_millis(1_795_435_200_000));
+    assert!(write(&metrics.gather(), Format::Text).contains(&format!("{name} 1795435200\n")));
+}
+
+#[test]
+fn a_reload_was_successful_if_both_configurations_are_in_force() {
+    let metrics = used();
+    let successful = || {
+        let page = write(&metrics.gather(), Format::Text);
+        page.contains("wechat_exporter_config_last_reload_successful 1\n")
+    };
+    assert!(successful());
+    metrics.web_config_read(false);
+    metrics.configured(&config(), 0, WallTime::from_millis(0));
+    assert!(!successful(), "the web configuration is still broken");
+    metrics.reload_failed();
+    metrics.web_config_read(true);
+    assert!(!successful(), "the configuration is broken now");
+    metrics.configured(&config(), 0, WallTime::from_millis(0));
+    assert!(successful());
 }
 
 /// The crate finds a child by a hash over the values without separators, so two tuples that

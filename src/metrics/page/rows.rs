@@ -31,7 +31,7 @@ pub(super) struct Rows<'a> {
     readings: &'a [Arc<Readings>],
     /// `{account="…"` of every account, one after another.
     labels: Vec<u8>,
-    rows: Vec<Row>,
+    numbers: Vec<Row>,
     /// Which accounts have more than a [`Row`] tells.
     special: Vec<usize>,
 }
@@ -41,7 +41,7 @@ impl<'a> Rows<'a> {
         let mut rows = Self {
             readings,
             labels: Vec::new(),
-            rows: Vec::with_capacity(readings.len()),
+            numbers: Vec::with_capacity(readings.len()),
             special: Vec::new(),
         };
         for (at, one) in readings.iter().enumerate() {
@@ -58,7 +58,7 @@ impl<'a> Rows<'a> {
             LastPoll::Succeeded => Some(true),
             LastPoll::Failed(_) => Some(false),
         };
-        self.rows.push(Row {
+        self.numbers.push(Row {
             labels_end: self.labels.len(),
             counts: readings.held(now).map(|good| good.counts),
             limits: readings.account.limits.items,
@@ -80,7 +80,7 @@ impl<'a> Rows<'a> {
     /// Every account's row, readings and labels.
     pub(super) fn all(&self) -> impl Iterator<Item = (&Row, &'a Readings, &[u8])> {
         let mut start = 0;
-        self.rows.iter().zip(self.readings).map(move |(row, readings)| {
+        self.numbers.iter().zip(self.readings).map(move |(row, readings)| {
             let labels = &self.labels[start..row.labels_end];
             start = row.labels_end;
             (row, readings.as_ref(), labels)
@@ -90,8 +90,8 @@ impl<'a> Rows<'a> {
     /// The accounts that fail, pool their limits, or have optional collectors.
     pub(super) fn special(&self) -> impl Iterator<Item = (&'a Readings, &[u8])> {
         self.special.iter().map(|&at| {
-            let start = at.checked_sub(1).map_or(0, |before| self.rows[before].labels_end);
-            (self.readings[at].as_ref(), &self.labels[start..self.rows[at].labels_end])
+            let start = at.checked_sub(1).map_or(0, |before| self.numbers[before].labels_end);
+            (self.readings[at].as_ref(), &self.labels[start..self.numbers[at].labels_end])
         })
     }
 }

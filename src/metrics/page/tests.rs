@@ -18,6 +18,7 @@ fn page_with_labels(readings: Vec<Readings>, info_labels: &[&str], format: Forma
     let readings: Vec<_> = readings.into_iter().map(Arc::new).collect();
     let info_labels: Vec<_> = info_labels.iter().map(|&label| label.to_owned()).collect();
     let own = ExporterMetrics::new().unwrap();
+    own.serve_tls().unwrap();
     let page = Page {
         readings: &readings,
         platforms: &platforms(),

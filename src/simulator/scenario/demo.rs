@@ -8,11 +8,8 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::config::{Kind, PerKind};
 use crate::simulator::scenario::{
     Calls, Fault, Latency, Scenario, ScheduledFault, SimulatedAccount, SimulatedAuthorizer,
-    SimulatedPlatform, app_id,
+    SimulatedPlatform, app_id, generated,
 };
-
-/// An hour of growth every 6 seconds: what takes weeks shows within minutes.
-const SPEED: f64 = 600.0;
 
 /// One account: name, display name, counts and growth an hour in the order of [`Kind::ALL`].
 type Row = (&'static str, &'static str, [u64; 4], [f64; 4]);
@@ -37,25 +34,73 @@ const AGENCY: [Row; 4] = [
     ("agency-limited", "花店小铺", [3, 2, 640, 35], [0.0; 4]),
 ];
 
-/// So many that a demo does not come to their end.
-const DAILY_CALLS: u64 = 100_000;
+/// One of the addresses that are for documentation.
+const WRONG_IP: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 8));
 
 pub(super) fn scenario() -> Scenario {
     let mut accounts: Vec<_> = ROWS.iter().chain(&AGENCY).filter_map(account).collect();
     for account in &mut accounts {
         match account.name.as_str() {
             "secret-wrong" => {
-                account.faults = vec![ScheduledFault::always(Calls::Token, Fault::Errcode(40125))];
+                account.faults = failing(Calls::Token, 40125);
             }
-            "ip-refused" => account.refused_ip = Some(IpAddr::V4(Ipv4Addr::new(203, 0, 113, 8))),
+            "ip-refused" => account.refused_ip = Some(WRONG_IP),
             "quota-used-up" => (account.daily_calls, account.used_today) = (Some(1_000), 1_000),
             "slow" => {
-                account.latency = Latency { least: Duration::from_secs(2), most: Duration::from_secs(3) };
+                account.latency = Latency { least: ms(2_000), most: ms(3_000) };
             }
             _ => {}
         }
     }
-    Scenario { speed: SPEED, platforms: agency(&accounts).into_iter().collect(), ..Scenario::new(accounts) }
+    Scenario {
+        speed: Scenario::DEMO_SPEED,
+        platforms: agency(&accounts).into_iter().collect(),
+        ..Scenario::new(accounts)
+    }
+}
+
+/// As many accounts as one likes, with every kind of trouble among a hundred of them.
+pub(super) fn mixed(n: u32) -> Vec<SimulatedAccount> {
+    let mut accounts = generated::accounts(n);
+    for (account, i) in accounts.iter_mut().zip(0..n) {
+        account.daily_calls = Some(Scenario::DEMO_DAILY_CALLS);
+        // Spread, so that a few accounts show something too.
+        match i % 100 {
+            3 | 61 => account.counts = with(account.counts, Kind::Image, 97_000 + u64::from(i % 2_900)),
+            7 => account.counts = with(account.counts, Kind::Video, 1_000),
+            13 => account.faults = failing(Calls::Token, 40125),
+            27 => account.refused_ip = Some(WRONG_IP),
+            38 => (account.daily_calls, account.used_today) = (Some(1_000), 1_000),
+            44 => account.latency = Latency { least: ms(500), most: ms(1_500) },
+            52 => account.faults = failing(Calls::Data, 48001),
+            69 => account.faults = failing(Calls::Data, 50002),
+            // It recovers, and fails again.
+            76 => account.faults = vec![outage(0, Fault::Reset), outage(240, Fault::Http(503))],
+            85 => account.faults = vec![ScheduledFault::always(Calls::Data, Fault::TokenFlap)],
+            91 => account.faults = vec![ScheduledFault::always(Calls::Data, Fault::Html)],
+            96 => account.faults = failing(Calls::Token, 89503),
+            _ => {}
+        }
+    }
+    accounts
+}
+
+/// The same counts but for `kind`.
+fn with(counts: PerKind<u64>, kind: Kind, items: u64) -> PerKind<u64> {
+    PerKind::new(|other| if other == kind { items } else { counts[other] })
+}
+
+fn failing(calls: Calls, errcode: i64) -> Vec<ScheduledFault> {
+    vec![ScheduledFault::always(calls, Fault::Errcode(errcode))]
+}
+
+fn outage(after_seconds: u64, fault: Fault) -> ScheduledFault {
+    let after = Duration::from_secs(after_seconds);
+    ScheduledFault { after, lasts: Some(Duration::from_secs(90)), calls: Calls::All, fault }
+}
+
+const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
 }
 
 fn agency(accounts: &[SimulatedAccount]) -> Option<SimulatedPlatform> {
@@ -80,7 +125,7 @@ fn account(&(name, display_name, counts, growth): &Row) -> Option<SimulatedAccou
         counts: PerKind::new(|kind: Kind| counts[kind as usize]),
         growth_per_hour: PerKind::new(|kind: Kind| growth[kind as usize]),
         drafts: counts[Kind::News as usize] / 40,
-        daily_calls: Some(DAILY_CALLS),
+        daily_calls: Some(Scenario::DEMO_DAILY_CALLS),
         ..SimulatedAccount::new(name, app_id, &format!("simulated-secret-{name}"))
     })
 }

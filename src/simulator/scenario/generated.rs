@@ -3,7 +3,9 @@
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::config::{Kind, PerKind};
-use crate::simulator::scenario::{SimulatedAccount, SimulatedAuthorizer, SimulatedPlatform, app_id};
+use crate::simulator::scenario::{
+    Scenario, SimulatedAccount, SimulatedAuthorizer, SimulatedPlatform, app_id,
+};
 
 pub(super) fn accounts(n: u32) -> Vec<SimulatedAccount> {
     (0..n).filter_map(account).collect()
@@ -33,7 +35,7 @@ fn account(i: u32) -> Option<SimulatedAccount> {
         drafts: mix >> 58,
         growth_per_hour: PerKind::new(|kind| if kind == Kind::Image { f64::from(i % 7) } else { 0.0 }),
         ..SimulatedAccount::new(
-            &format!("simulated-{i}"),
+            &format!("{}{i}", Scenario::GENERATED),
             app_id(u64::from(i))?,
             &format!("simulated-secret-{i}"),
         )

@@ -33,6 +33,27 @@ fn the_demo_has_its_accounts_and_their_platform() {
 }
 
 #[test]
+fn a_larger_demo_has_some_of_each_kind_of_trouble() {
+    let (own, scenario) = (Scenario::demo(), Scenario::demo().with_mixed(200));
+    assert_eq!((&scenario.accounts[..13], &scenario.platforms), (&own.accounts[..], &own.platforms));
+    let mixed = &scenario.accounts[13..];
+    assert_eq!(mixed.len(), 200);
+    for (i, (account, plain)) in mixed.iter().zip(Scenario::generated(200).accounts).enumerate() {
+        assert_eq!((&account.name, &account.app_id), (&plain.name, &plain.app_id), "{i}");
+    }
+    let is_failing = |account: &&SimulatedAccount| {
+        !account.faults.is_empty()
+            || account.refused_ip.is_some()
+            || account.daily_calls == Some(account.used_today)
+    };
+    assert_eq!(mixed.iter().filter(is_failing).count(), 18);
+    let usage = |account: &SimulatedAccount| Kind::ALL.map(|kind| account.counts[kind]);
+    let full = mixed.iter().filter(|account| usage(account)[Kind::Video as usize] == 1_000).count();
+    let nearly = mixed.iter().filter(|account| usage(account)[Kind::Image as usize] > 96_000).count();
+    assert_eq!((full, nearly), (2, 4));
+}
+
+#[test]
 fn the_example_file_is_a_scenario() {
     let text = include_str!("../../../config/scenario.example.yaml");
     let scenario = Scenario::from_yaml(text, "scenario.example.yaml").unwrap();

@@ -70,7 +70,7 @@ impl Server {
             .route("/panic", get(async || -> &'static str { panic!("as this test wants") }));
         let stop = CancellationToken::new();
         let mut running = JoinSet::new();
-        running.spawn(serve(vec![listener, other], router, limits, stop.clone()));
+        running.spawn(serve(vec![listener, other], router, None, limits, stop.clone()));
         Self { address, other_address, stop, asked, permits, running }
     }
 

@@ -26,10 +26,10 @@ pub(super) struct Check<'a> {
 impl<'a> Check<'a> {
     /// Asks all queries once.
     pub(super) async fn of(boards: &[Board], prometheus: &'a Prometheus) -> Self {
-        let now = now().to_string();
-        let recently = [("start", now.as_str()), ("end", now.as_str())];
-        let known = prometheus.get("label/__name__/values", &recently).await.unwrap_or_default();
-        let known = list(&known).iter().map(|name| text(name).to_owned()).collect();
+        let series = [("query", "group by (__name__) ({job=\"wechat\"})")];
+        let answer = prometheus.get("query", &series).await.unwrap_or_default();
+        let series = list(&answer["result"]).iter();
+        let known = series.map(|series| text(&series["metric"]["__name__"]).to_owned()).collect();
         let mut check = Self { prometheus, known, used: BTreeSet::new(), faults: Vec::new() };
         for board in boards {
             check.board(board).await;

@@ -53,7 +53,7 @@ async fn a_file_that_breaks_disables_nothing_that_runs_and_holds_nothing_else_up
     let text = exporter.fail_to_reload().await;
     for wanted in [
         "d/shop.yaml: accounts.x.interval: ",
-        "All but the broken account files was taken over.",
+        "All but the broken files was taken over.",
         "added 1: new\nchanged 2: main, w\nremoved 0\n",
     ] {
         assert!(text.contains(wanted), "{wanted}: {text}");
