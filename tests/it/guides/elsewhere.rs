@@ -29,6 +29,7 @@ const MANIFESTS: &str = "deploy/kubernetes/manifests/exporter.yaml";
 const CLUSTER: &str = "wants a cluster; what it names is looked up in what is installed";
 const IMAGE: &str = "builds an image: by buildah and podman there, from look-alikes of the bases";
 const BY_HAND: &str = "changes the machine: deploy/debian/check.sh runs this part of the guide in a chroot";
+const CERTIFICATES: &str = "wants certificates; made there by openssl";
 const MACHINE: &str = "changes the machine: done in a chroot, or dry, there";
 
 macro_rules! table {
@@ -53,6 +54,9 @@ pub(super) static ELSEWHERE: &[Elsewhere] = table! {
     "install -o root -g wechat-material-exporter" => "deploy/debian/scripts/postinst", ["root", "wechat-material-exporter", "0640"], BY_HAND;
     "cd /etc/wechat-material-exporter && wechat-material-exporter --config.check" => "tests/it/packages/units.rs", ["/etc/wechat-material-exporter", "--config.check"], MACHINE;
     "systemctl enable --now" => "deploy/debian/check.sh", ["systemctl enable"], MACHINE;
+    "wechat-material-exporter --config.check --web.config.file" => "tests/it/web_config/files.rs", ["--config.check"], CERTIFICATES;
+    "wechat-material-exporter --web.config.file" => "tests/it/web_config.rs", ["--web.config.file", "web.yml"], CERTIFICATES;
+    "curl --cacert" => "tests/it/web_config.rs", ["ca.pem"], CERTIFICATES;
     "helm upgrade --install" => "tests/chart/test_derived.py", ["helm upgrade --install"], "wants a cluster; each of these is rendered there";
     "kubectl create namespace" => "tests/chart/chart.py", ["monitoring"], CLUSTER;
     "kubectl --namespace monitoring create secret generic wechat-app-secrets" => "deploy/kubernetes/examples/minimal.yaml", ["wechat-app-secrets", "brand-main"], CLUSTER;
