@@ -18,6 +18,7 @@ mod drill;
 mod faults;
 mod fleet;
 mod grafana;
+mod guides;
 mod harness;
 mod health;
 mod installed;

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the tests need and is missing: Debian's prometheus (with promtool), Alertmanager, redis-server,
-# openssl, faketime and systemd's checks of units; Prometheus 3 and a newer Alertmanager, unpacked; and, in a virtual
+# curl, openssl, faketime and systemd's checks of units; Prometheus 3 and a newer Alertmanager, unpacked; and, in a virtual
 # environment of its own, PyPI's parsers of both metric formats and of PromQL, the schemas of Kubernetes, and linters of
 # scripts, images and workflows. Makes the JSON schema of dashboards from the types that Grafana publishes at npm. Then
 # what the tests of the chart need.
@@ -15,6 +15,7 @@ missing=""
 command -v prometheus >/dev/null && command -v promtool >/dev/null || missing="$missing prometheus"
 command -v prometheus-alertmanager >/dev/null && command -v amtool >/dev/null || missing="$missing prometheus-alertmanager"
 command -v redis-server >/dev/null || missing="$missing redis-server"
+command -v curl >/dev/null || missing="$missing curl"
 command -v openssl >/dev/null || missing="$missing openssl"
 command -v systemd-analyze >/dev/null && command -v systemd-sysusers >/dev/null || missing="$missing systemd"
 command -v faketime >/dev/null || missing="$missing faketime"
