@@ -167,7 +167,7 @@ async fn a_disk_that_fails_is_told_once_and_loses_nothing() {
     let lines = world.log.lines();
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert!(lines[0].contains(" WARN "), "{lines:?}");
-    assert!(lines[0].contains("missing/state`: No such file or directory"), "{lines:?}");
+    assert!(lines[0].contains("missing/state error=No such file or directory"), "{lines:?}");
     fs::create_dir(world.directory.path().join("missing")).unwrap();
     sleep(RETRY + GATHER).await;
     let [(_, written)] = &batches(&world.path)[..] else { panic!("{:?}", batches(&world.path)) };
