@@ -9,6 +9,7 @@
 )]
 
 mod app;
+mod browser;
 mod canary;
 mod cli;
 mod collectors;
@@ -16,6 +17,7 @@ mod config;
 mod doctor;
 mod faults;
 mod fleet;
+mod gallery;
 mod harness;
 mod installed;
 mod once;
@@ -28,5 +30,6 @@ mod reload;
 mod restart;
 mod shards;
 mod sources;
+mod status;
 mod takeover;
 mod wire;
