@@ -1,6 +1,6 @@
 # `make test` installs what the tests need (Debian, apt) and runs all of them, the linters of scripts first.
 
-.PHONY: test tools lint check bench docs fuzz licences supply-chain image-check deb deb-check compose-check chart
+.PHONY: test tools lint check bench docs screenshots fuzz licences supply-chain image-check deb deb-check compose-check chart
 
 test: tools lint
 	cargo test --locked
@@ -53,6 +53,11 @@ deb-check:
 # Writes what the Helm chart copies and what is rendered from it anew.
 chart: tools
 	.tools/venv/bin/python deploy/kubernetes/generate.py
+
+# Takes the README's pictures of the status page anew. Needs Debian's pngquant.
+screenshots: tools
+	SCREENSHOTS="$(CURDIR)/docs/images" cargo test --locked --test it browser::
+	pngquant --speed 1 --strip --force --ext .png 64 docs/images/status-*.png
 
 # Runs each fuzz target for SECONDS.
 SECONDS = 60

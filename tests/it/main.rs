@@ -9,6 +9,7 @@
 )]
 
 mod app;
+mod browser;
 mod canary;
 mod cli;
 mod collectors;
@@ -17,6 +18,7 @@ mod doctor;
 mod drill;
 mod faults;
 mod fleet;
+mod gallery;
 mod grafana;
 mod guides;
 mod harness;
@@ -35,6 +37,7 @@ mod restart;
 mod rules;
 mod shards;
 mod sources;
+mod status;
 mod systemd;
 mod takeover;
 mod tools;

@@ -1,9 +1,9 @@
 #!/bin/sh
 # Installs what the tests need and is missing: Debian's prometheus (with promtool), Alertmanager, redis-server,
-# curl, openssl, faketime and systemd's checks of units; Prometheus 3 and a newer Alertmanager, unpacked; and, in a virtual
-# environment of its own, PyPI's parsers of both metric formats and of PromQL, the schemas of Kubernetes, and linters of
-# scripts, images and workflows. Makes the JSON schema of dashboards from the types that Grafana publishes at npm. Then
-# what the tests of the chart need.
+# curl, openssl, faketime, systemd's checks of units, and chromium with a Chinese font; Prometheus 3 and a newer
+# Alertmanager, unpacked; and, in a virtual environment of its own, PyPI's parsers of both metric formats, of PromQL and of
+# JSON Schema, the schemas of Kubernetes, and linters of scripts, images and workflows. Makes the JSON schema of
+# dashboards from the types that Grafana publishes at npm. Then what drives the browser, and what the tests of the chart need.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -19,8 +19,10 @@ command -v curl >/dev/null || missing="$missing curl"
 command -v openssl >/dev/null || missing="$missing openssl"
 command -v systemd-analyze >/dev/null && command -v systemd-sysusers >/dev/null || missing="$missing systemd"
 command -v faketime >/dev/null || missing="$missing faketime"
+command -v chromium >/dev/null || missing="$missing chromium"
+[ -e /usr/share/fonts/truetype/wqy/wqy-microhei.ttc ] || missing="$missing fonts-wqy-microhei"
+command -v node >/dev/null && command -v npm >/dev/null || missing="$missing nodejs npm"
 python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$missing python3 python3-venv"
-command -v npm >/dev/null || missing="$missing nodejs npm"
 if [ -n "$missing" ]; then
 	as_root apt-get update -qq
 	# shellcheck disable=SC2086 # a list of names
@@ -50,6 +52,12 @@ if ! cat tests/grafana/* | cmp -s - "$schema/made-from"; then
 	(cd "$schema" && node_modules/.bin/ts-json-schema-generator --path types.ts --type DashboardFile \
 		--tsconfig tsconfig.json --expose none --out dashboard.schema.json)
 	cat tests/grafana/* >"$schema/made-from"
+fi
+
+browser=tests/browser
+if ! cmp -s "$browser/package-lock.json" "$browser/node_modules/installed.json"; then
+	npm --prefix "$browser" ci --no-progress --silent
+	cp "$browser/package-lock.json" "$browser/node_modules/installed.json"
 fi
 
 tests/tools/chart/install.sh

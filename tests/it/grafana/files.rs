@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::board::{Board, home, list, text};
-use crate::prometheus::feed;
+use crate::program::feed;
 use crate::tools::root;
 
 /// Runs the generator. What it wrote, by file name.

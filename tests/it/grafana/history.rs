@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::prometheus::feed;
+use crate::program::feed;
 
 const DAY: u64 = 86_400;
 /// Closer than Prometheus looks back.

@@ -9,7 +9,7 @@ use wiremock::matchers::{method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::program::within;
-use crate::prometheus::feed;
+use crate::program::feed;
 use crate::rules::settings::adjusted;
 use crate::rules::{RuleFile, deployed, yaml};
 use crate::tools::{Daemon, Generation};

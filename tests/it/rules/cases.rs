@@ -6,7 +6,7 @@ use std::fs;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::prometheus::feed;
+use crate::program::feed;
 use crate::rules::names::selectors;
 use crate::rules::{RULES, RuleFile, deployed, shipped_text, yaml};
 use crate::tools::Generation;

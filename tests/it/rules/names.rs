@@ -6,7 +6,7 @@ use serde::Deserialize;
 use wechat_material_exporter::metrics::family::{ACCOUNT_FAMILIES, EXPORTER_FAMILIES, Family};
 use wechat_material_exporter::wechat::class::CLASSES;
 
-use crate::prometheus::feed;
+use crate::program::feed;
 use crate::rules::{RuleFile, shipped_text, yaml};
 use crate::tools::root;
 

@@ -1,6 +1,6 @@
 //! `deploy/prometheus/adjust`: the same rules with another job, another runbook, shorter times.
 
-use crate::prometheus::feed;
+use crate::program::feed;
 use crate::rules::{RULES, Rule, RuleFile, deployed, shipped_text, yaml};
 use crate::tools::Generation;
 
