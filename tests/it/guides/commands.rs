@@ -1,5 +1,7 @@
 //! Fences of a Markdown text, and the commands in them.
 
+use std::path::Path;
+
 use super::shell;
 
 /// Programs that a guide's commands may call, if a walk is to run them.
@@ -81,7 +83,8 @@ fn named_file(before: &str) -> Option<String> {
         return None;
     }
     let spans = before.split('`').skip(1).step_by(2);
-    let is_file = |span: &&str| span.ends_with(".yaml") || span.ends_with(".yml");
+    let is_file =
+        |span: &&str| Path::new(span).extension().is_some_and(|kind| kind == "yaml" || kind == "yml");
     spans.filter(is_file).last().map(str::to_owned)
 }
 

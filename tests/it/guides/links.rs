@@ -21,7 +21,7 @@ fn collect(directory: &Path, prefix: &str, found: &mut Vec<String>) {
             if is_ours && (!name.starts_with('.') || name == ".github") {
                 collect(&entry.path(), &format!("{prefix}{name}/"), found);
             }
-        } else if name.ends_with(".md") {
+        } else if Path::new(&name).extension().is_some_and(|kind| kind == "md") {
             found.push(format!("{prefix}{name}"));
         }
     }

@@ -8,24 +8,20 @@ pub(super) fn without_comment(line: &str) -> &str {
         previous = char;
         begins
     });
-    let line = line[..end.map_or(line.len(), |(at, _)| at)].trim_end();
+    let line = end.map_or(line, |(at, _)| line.split_at(at).0).trim_end();
     line.strip_suffix(" &").unwrap_or(line)
 }
 
 /// Characters outside of quotes. A quoted part counts as its opening quote.
 fn unquoted(line: &str) -> impl Iterator<Item = (usize, char)> {
     let mut quote = None;
-    line.char_indices().filter(move |&(_, char)| match quote {
-        Some(open) => {
-            if char == open {
-                quote = None;
-            }
-            false
+    line.char_indices().filter(move |&(_, char)| {
+        if let Some(open) = quote {
+            quote = (char != open).then_some(open);
+            return false;
         }
-        None => {
-            quote = Some(char).filter(|char| ['\'', '"'].contains(char));
-            true
-        }
+        quote = Some(char).filter(|char| ['\'', '"'].contains(char));
+        true
     })
 }
 

@@ -61,10 +61,8 @@ impl Walk {
                 .iter()
                 .any(|command| command.text.replace("127.0.0.1", "localhost").contains(&address))
         };
-        let _alertmanager = match speaks_to(ALERTMANAGER) {
-            true => Some(walk.start_alertmanager().await),
-            false => None,
-        };
+        let _alertmanager =
+            if speaks_to(ALERTMANAGER) { Some(walk.start_alertmanager().await) } else { None };
         if speaks_to(EXPORTER) && guide.path != "README.md" {
             walk.serve("wechat-material-exporter --web.enable-lifecycle").await?;
         }

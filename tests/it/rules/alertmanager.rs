@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use wiremock::matchers::{method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use crate::program::within;
 use crate::program::feed;
+use crate::program::within;
 use crate::rules::settings::adjusted;
 use crate::rules::{RuleFile, deployed, yaml};
 use crate::tools::{Daemon, Generation};

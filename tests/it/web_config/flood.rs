@@ -78,7 +78,8 @@ async fn a_flood_of_wrong_passwords_keeps_nobody_waiting() {
     eprintln!(
         "{wrong} checked, {turned_away} turned away; slowest known scrape {slowest:?}, first of a new user {first:?}"
     );
-    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
-    assert!(first < Duration::from_secs(4), "{first:?}");
+    // As long as Prometheus waits where nobody told it otherwise.
+    let timeout = Duration::from_secs(10);
+    assert!(slowest < timeout && first < timeout, "{slowest:?}, {first:?}");
     exporter.stop().await;
 }

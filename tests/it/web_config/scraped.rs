@@ -23,7 +23,7 @@ async fn prometheus_scrapes_with_a_client_certificate_and_a_password() {
     );
     let found = |password: &str| {
         format!(
-            "scheme: https\n    tls_config: {{{files}}}\n    basic_auth: {{username: prometheus, password: {password}}}\n    \
+            "scheme: https\n    scrape_interval: 3s\n    scrape_timeout: 3s\n    tls_config: {{{files}}}\n    basic_auth: {{username: prometheus, password: {password}}}\n    \
              static_configs: [{{targets: ['{address}']}}]"
         )
     };
