@@ -1,5 +1,5 @@
 //! The fire drill: a simulated fleet, the exporter, and what its operators are told of each fault by
-//! Prometheus with the shipped rules and Alertmanager with the shipped inhibition, 300 times faster.
+//! Prometheus with the shipped rules and Alertmanager with the shipped inhibition, 200 times faster.
 //! Both generations of them watch the same exporter.
 
 mod fleet;

@@ -1,4 +1,4 @@
-//! One Prometheus with the shipped rules and one Alertmanager with the shipped inhibition, 300 times
+//! One Prometheus with the shipped rules and one Alertmanager with the shipped inhibition, 200 times
 //! faster, and who gets their messages.
 
 use std::time::Duration;

@@ -14,8 +14,9 @@ use crate::rules::settings::adjusted;
 use crate::rules::{RuleFile, deployed, yaml};
 use crate::tools::{Daemon, Generation};
 
-/// How many times faster than in service.
-pub(crate) const FACTOR: &str = "300";
+/// How many times faster than in service. Faster than this, the seconds between two scrapes would decide
+/// which alert is first.
+pub(crate) const FACTOR: &str = "200";
 
 /// The shipped configuration with shortened times and its messages sent to a webhook, so that any
 /// Alertmanager takes it.

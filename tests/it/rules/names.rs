@@ -31,21 +31,10 @@ pub(crate) async fn selectors(expressions: &[&str]) -> Vec<Vec<Selector>> {
 /// Labels that Prometheus adds to everything it scrapes.
 const TARGET_LABELS: [&str; 2] = ["job", "instance"];
 
-/// A family that exists where the exporter serves TLS.
-const TLS: Family = Family {
-    name: "wechat_exporter_tls_certificate_expiry_timestamp_seconds",
-    labels: &[],
-    ..EXPORTER_FAMILIES[0]
-};
-
 /// Everything wrong with what `file` names.
 async fn faults(file: &RuleFile) -> Vec<String> {
-    let families: BTreeMap<&str, Family> = ACCOUNT_FAMILIES
-        .into_iter()
-        .chain(EXPORTER_FAMILIES)
-        .chain([TLS])
-        .map(|one| (one.name, one))
-        .collect();
+    let families: BTreeMap<&str, Family> =
+        ACCOUNT_FAMILIES.into_iter().chain(EXPORTER_FAMILIES).map(|one| (one.name, one)).collect();
     let recorded: BTreeSet<&str> = file.rules().filter_map(|rule| rule.record.as_deref()).collect();
     let expressions: Vec<&str> = file.rules().map(|rule| rule.expr.as_str()).collect();
     let mut faults = Vec::new();

@@ -61,7 +61,7 @@ async fn all_times_are_divided_and_no_threshold_is() {
         assert!(shipped_text().contains(gone) && !text.contains(gone), "{gone}");
     }
     assert!(
-        text.contains("[2016s:72s]") && text.contains("interval: 3s") && text.contains("keep_firing_for: 4s")
+        text.contains("[2016s:72s]") && text.contains("interval: 3s") && text.contains("keep_firing_for: 6s")
     );
     // So short that nothing is left: Prometheus takes no 0.
     let text = adjusted(&["--divide-times", "1000000000"], RULES).await;
