@@ -12,6 +12,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command as Process};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use wechat_material_exporter::simulator::scenario::Scenario;
 
@@ -45,6 +46,7 @@ pub(super) struct Walk {
     exporter: Option<Child>,
     /// What else serves until the end.
     others: Vec<Child>,
+    logs: JoinSet<std::io::Result<u64>>,
 }
 
 impl Walk {
@@ -82,7 +84,8 @@ impl Walk {
         let directory = tempfile::tempdir().unwrap();
         let simulated = Simulated::start(Scenario::from_yaml(ACCOUNT, "walk").unwrap()).await;
         let ports = [EXPORTER, PROMETHEUS, ALERTMANAGER].map(|port| (port, free_port()));
-        let walk = Self { directory, simulated, ports, exporter: None, others: Vec::new() };
+        let walk =
+            Self { directory, simulated, ports, exporter: None, others: Vec::new(), logs: JoinSet::new() };
         for name in MACHINE {
             fs::create_dir_all(walk.machine().join(name)).unwrap();
         }
@@ -204,10 +207,10 @@ impl Walk {
         let ended = timeout(PATIENCE, child.wait_with_output()).await;
         let output = ended.map_err(|_| "does not end".to_owned())?.unwrap();
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        match output.status.success() {
-            true => Ok(said),
-            false => Err(format!("{}: {said}{}", output.status, String::from_utf8_lossy(&output.stderr))),
+        if output.status.success() {
+            return Ok(said);
         }
+        Err(format!("{}: {said}{}", output.status, String::from_utf8_lossy(&output.stderr)))
     }
 
     /// Starts what serves until somebody ends it, and waits until it does.
@@ -215,7 +218,8 @@ impl Walk {
         let is_prometheus = text.starts_with("prometheus");
         let mut line = format!("exec {text}");
         if is_prometheus {
-            line.push_str(&format!(" --web.listen-address=127.0.0.1:{PROMETHEUS}"));
+            line.push_str(" --web.listen-address=127.0.0.1:");
+            line.push_str(PROMETHEUS);
         } else {
             self.end_exporter().await?;
         }
@@ -233,10 +237,13 @@ impl Walk {
             }
             sleep(Duration::from_millis(20)).await;
         }
-        drain(&mut child);
-        match is_prometheus {
-            true => self.others.push(child),
-            false => self.exporter = Some(child),
+        // Nobody needs its log, but its writer must not wait.
+        let mut log = child.stderr.take().expect("it is piped");
+        self.logs.spawn(async move { tokio::io::copy(&mut log, &mut tokio::io::sink()).await });
+        if is_prometheus {
+            self.others.push(child);
+        } else {
+            self.exporter = Some(child);
         }
         Ok(())
     }
@@ -262,12 +269,6 @@ fn serves(text: &str) -> bool {
         }
         _ => false,
     }
-}
-
-/// Reads a log nobody needs, so that its writer does not wait.
-fn drain(child: &mut Child) {
-    let mut log = child.stderr.take().expect("it is piped");
-    tokio::spawn(async move { tokio::io::copy(&mut log, &mut tokio::io::sink()).await });
 }
 
 /// Programs that cannot say which port they took get one that nobody has.
