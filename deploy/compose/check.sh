@@ -36,8 +36,9 @@ ok "compose.yaml is valid, and a misspelt key is not"
 import json, os, sys
 for name, service in json.load(sys.stdin)["services"].items():
     for volume in service.get("volumes", []):
-        if volume["type"] == "bind" and not os.path.exists(volume["source"]):
-            sys.exit(f"{name} mounts {volume[\"source\"]}, which does not exist")
+        source = volume["source"]
+        if volume["type"] == "bind" and not os.path.exists(source):
+            sys.exit(f"{name} mounts {source}, which does not exist")
 ' || fail "a file is missing"
 ok "every file that is mounted exists"
 
@@ -46,11 +47,16 @@ ok "every file that is mounted exists"
 . deploy/container/store.sh
 daemon=""
 clean() {
-	[ -z "$daemon" ] || { docker_compose down --volumes --timeout 5 >/dev/null 2>&1 || true; kill "$daemon"; }
+	if [ -n "$daemon" ]; then
+		docker_compose down --volumes --timeout 5 >/dev/null 2>&1 || true
+		kill "$daemon" && wait "$daemon" || true
+	fi
+	umount "$work/docker/exec/netns/default" 2>/dev/null || true
 }
 trap clean EXIT
 export DOCKER_HOST="unix://$work/docker.sock"
-rm -rf "$work/docker"
+clean
+rm -rf --one-file-system "$work/docker"
 mkdir -p "$work/docker"
 # shellcheck disable=SC2016 # $0 is that shell's
 unshare --net sh -c 'ip link set lo up; exec dockerd "$@"' sh --host "$DOCKER_HOST" --data-root "$work/docker/data" \
@@ -58,12 +64,12 @@ unshare --net sh -c 'ip link set lo up; exec dockerd "$@"' sh --host "$DOCKER_HO
 	--ip-forward=false --ip-masq=false --default-ulimit nofile=20000:20000 >"$work/dockerd.log" 2>&1 &
 daemon=$!
 
-# Waits until a command succeeds, for 150 s.
+# Waits until a command succeeds, for 60 s at least.
 eventually() {
 	tries=0
 	until "$@" >/dev/null 2>&1; do
 		tries=$((tries + 1))
-		[ "$tries" -lt 1500 ] || fail "waited in vain: $*"
+		[ "$tries" -lt 600 ] || { docker_compose logs --tail 20 >&2; fail "waited in vain: $*"; }
 		sleep 0.1
 	done
 }
@@ -82,6 +88,9 @@ debian_image() {
 	container=$(buildah from --pull-never gcr.io/distroless/cc-debian12:nonroot)
 	root=$(buildah mount "$container")
 	install -D "$debian/$3" "$root/bin/$2"
+	# Debian has templates in a place of its own.
+	mkdir -p "$root/usr/share/prometheus"
+	cp -r "$debian/../share/prometheus/." "$root/usr/share/prometheus/"
 	install -d -o 65532 -g 65532 "$root$4"
 	buildah umount "$container" >/dev/null
 	buildah config --entrypoint "[\"/bin/$2\"]" --workingdir "$4" "$container"
@@ -132,3 +141,4 @@ eventually shows http://127.0.0.1:9090/api/v1/alertmanagers 'alertmanager:9093'
 eventually shows http://127.0.0.1:9090/api/v1/alerts '"alertname":"WeChatMaterialQuotaFull"'
 ok "its rules see that an account is full; it knows Alertmanager"
 eventually shows http://127.0.0.1:9093/-/healthy OK
+ok "Alertmanager takes its configuration; Grafana was not run"
