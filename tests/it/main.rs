@@ -19,6 +19,7 @@ mod fleet;
 mod harness;
 mod installed;
 mod logging;
+mod manual;
 mod once;
 mod platform;
 mod program;

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the tests need and is missing: Debian's prometheus (with promtool), redis-server,
-# openssl and faketime and, in a virtual environment of its own, PyPI's parsers of both metric formats.
+# openssl, faketime, man, zsh and fish and, in a virtual environment of its own, PyPI's parsers of both metric formats.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -13,6 +13,9 @@ command -v prometheus >/dev/null && command -v promtool >/dev/null || missing="$
 command -v redis-server >/dev/null || missing="$missing redis-server"
 command -v openssl >/dev/null || missing="$missing openssl"
 command -v faketime >/dev/null || missing="$missing faketime"
+command -v man >/dev/null || missing="$missing man-db"
+command -v zsh >/dev/null || missing="$missing zsh"
+command -v fish >/dev/null || missing="$missing fish"
 python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$missing python3 python3-venv"
 if [ -n "$missing" ]; then
 	as_root apt-get update -qq
