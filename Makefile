@@ -22,9 +22,10 @@ bench:
 	benches/compare/install.sh
 	python3 benches/compare/run.py
 
-# Writes docs/metrics.md anew from the table of families.
+# Writes docs/metrics.md anew from the table of families, and docs/man and completions from the flags.
 docs:
 	UPDATE_DOCS=1 cargo test --locked --lib metrics
+	UPDATE_DOCS=1 cargo test --locked --test it are_those_of_the_flags
 
 # Collects the licences of what is linked in, after a change of dependencies.
 licences:

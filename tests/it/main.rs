@@ -25,6 +25,7 @@ mod harness;
 mod health;
 mod installed;
 mod logging;
+mod manual;
 mod once;
 mod packages;
 mod platform;

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the tests need and is missing: Debian's prometheus (with promtool), Alertmanager, redis-server,
-# curl, openssl, faketime, systemd's checks of units, and chromium with a Chinese font; Prometheus 3 and a newer
+# curl, openssl, faketime, man, zsh, fish, systemd's checks of units, and chromium with a Chinese font; Prometheus 3 and a newer
 # Alertmanager, unpacked; and, in a virtual environment of its own, PyPI's parsers of both metric formats, of PromQL and of
 # JSON Schema, the schemas of Kubernetes, and linters of scripts, images and workflows. Makes the JSON schema of
 # dashboards from the types that Grafana publishes at npm. Then what drives the browser, and what the tests of the chart need.
@@ -22,6 +22,9 @@ command -v faketime >/dev/null || missing="$missing faketime"
 command -v chromium >/dev/null || missing="$missing chromium"
 [ -e /usr/share/fonts/truetype/wqy/wqy-microhei.ttc ] || missing="$missing fonts-wqy-microhei"
 command -v node >/dev/null && command -v npm >/dev/null || missing="$missing nodejs npm"
+command -v man >/dev/null || missing="$missing man-db"
+command -v zsh >/dev/null || missing="$missing zsh"
+command -v fish >/dev/null || missing="$missing fish"
 python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$missing python3 python3-venv"
 if [ -n "$missing" ]; then
 	as_root apt-get update -qq
