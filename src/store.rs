@@ -109,6 +109,8 @@ pub struct Readings {
     pub token_refreshes: u64,
     /// Tokens refused on a data call.
     pub token_rejections: u64,
+    /// Until when the token is valid that is held, where it was fetched here.
+    pub token_until: Option<WallTime>,
 }
 
 impl Readings {
@@ -126,6 +128,7 @@ impl Readings {
             failures: 0,
             token_refreshes: 0,
             token_rejections: 0,
+            token_until: None,
         }
     }
 

@@ -19,6 +19,7 @@ use crate::clock::WallTime;
 use crate::config::Account;
 use crate::store::{Failing, LastGood, LastPoll, OptionalReadings, Readings};
 use crate::token::TokenState;
+use crate::token::kept::Until;
 use crate::wechat::api::Api;
 use crate::wechat::class::ErrorClass;
 use crate::wechat::collect::{Collected, Collector};
@@ -195,6 +196,10 @@ impl AccountState {
             return self.next(Vec::new());
         }
         self.token = report.token;
+        self.readings_mut().token_until = match self.token.until() {
+            Some(Until::Expiry(at)) => Some(now.wall_of(at)),
+            Some(Until::Look(_)) | None => None,
+        };
         let mut ended = Vec::new();
         for (collector, result) in report.outcomes {
             self.visited.retain(|&visited| visited != collector);
@@ -213,6 +218,7 @@ impl AccountState {
     /// A visit ended by a panic: its token is lost, the account goes on.
     pub(super) fn panicked(&mut self, now: Moment) -> Option<Next> {
         (self.lease, self.is_visit_outdated) = (None, false);
+        self.readings_mut().token_until = None;
         let failing = Failing { class: ErrorClass::Other, errcode: None, seen_ip: None, source: None };
         let text = "the poll panicked, its token is lost";
         let visited = std::mem::take(&mut self.visited);

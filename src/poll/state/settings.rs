@@ -42,6 +42,7 @@ impl AccountState {
         readings.account = account;
         if is_token_new {
             self.token = TokenState::default();
+            self.readings_mut().token_until = None;
             self.is_visit_outdated |= !self.visited.is_empty();
             self.end_wait(now.instant);
         }
