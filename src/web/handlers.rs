@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::{Query, RawQuery, State};
 use axum::http::header::{
     ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LANGUAGE,
     CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
@@ -13,8 +13,6 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use serde::Deserialize;
-use tokio::sync::Semaphore;
-use tokio::task::spawn_blocking;
 
 use crate::config::AccountName;
 use crate::metrics::page::{Page, render};
@@ -24,6 +22,9 @@ use crate::web::external_url::ExternalUrl;
 use crate::web::negotiate::{self, Language};
 use crate::web::ready::ReadyState;
 use crate::web::rendering::{RenderingFailed, SharedPage};
+use crate::web::status::Shown;
+use crate::web::status::query::View;
+use crate::web::turns::Turns;
 use crate::web::{WebState, discovery, status, texts};
 
 /// Sent with the status page: it shows text from outside, so nothing on it may run or be framed.
@@ -31,7 +32,7 @@ const HTML_HEADERS: [(HeaderName, &str); 5] = [
     (CONTENT_TYPE, "text/html; charset=utf-8"),
     (
         CONTENT_SECURITY_POLICY,
-        "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     ),
     NOT_SNIFFED,
     (REFERRER_POLICY, "no-referrer"),
@@ -40,18 +41,21 @@ const HTML_HEADERS: [(HeaderName, &str); 5] = [
 const NOT_SNIFFED: (HeaderName, &str) = (X_CONTENT_TYPE_OPTIONS, "nosniff");
 const NOT_KEPT: (HeaderName, &str) = (CACHE_CONTROL, "no-store");
 
-/// Most pages at once that are made for one request each.
-const MOST_AT_ONCE: usize = 2;
+/// How often a browser loads the status page anew, in seconds. A header, as the page has no script.
+const REFRESHED: (HeaderName, &str) = (HeaderName::from_static("refresh"), status::REFRESH_SECONDS);
 
-/// The state with the status page in each language, shared like the metrics page: it may list
-/// many accounts.
+/// The state with the pages that are the same for all who ask, shared like the metrics page, and the
+/// turns of those that are not.
 pub(super) struct Pages {
     pub(super) state: WebState,
+    shown: Shown,
     status_en: SharedPage,
     status_zh: SharedPage,
     config: SharedPage,
-    /// Pages that depend on the request are made so many at a time.
-    turns: Semaphore,
+    /// Of views of the status page: at most half a megabyte each.
+    views: Turns,
+    /// Of lists of targets: tens of megabytes each for a large fleet.
+    lists: Turns,
 }
 
 /// The query of the metrics page.
@@ -62,19 +66,10 @@ pub(super) struct Selection {
 
 impl Pages {
     pub(super) fn new(state: WebState) -> Self {
+        let shown = Shown::new(Arc::clone(&state.store), state.clock, state.telemetry_path.clone());
         let status = |language| {
-            let (store, clock) = (Arc::clone(&state.store), state.clock);
-            let telemetry_path = state.telemetry_path.clone();
-            SharedPage::new(move || {
-                status::page(
-                    &store.snapshot(),
-                    &store.config_faults(),
-                    clock.now(),
-                    language,
-                    &telemetry_path,
-                )
-                .map_err(|_| RenderingFailed)
-            })
+            let shown = shown.clone();
+            SharedPage::new(move || shown.html(&View::default(), language))
         };
         let store = Arc::clone(&state.store);
         let config = SharedPage::new(move || match store.config() {
@@ -82,7 +77,8 @@ impl Pages {
             None => Err(RenderingFailed),
         });
         let (status_en, status_zh) = (status(Language::En), status(Language::Zh));
-        Self { status_en, status_zh, config, turns: Semaphore::new(MOST_AT_ONCE), state }
+        let (views, lists) = (Turns::new(2, 16), Turns::new(1, 2));
+        Self { state, shown, status_en, status_zh, config, views, lists }
     }
 }
 
@@ -143,15 +139,11 @@ pub(super) async fn discovery(State(pages): Shared, headers: HeaderMap) -> Respo
     let (store, path) = (Arc::clone(&state.store), state.telemetry_path.clone());
     let groups = move || {
         let (readings, info_labels) = store.snapshot_with_labels();
-        discovery::groups(&readings, &info_labels, &url, &path)
+        discovery::groups(&readings, &info_labels, &url, &path).map_err(|_| RenderingFailed)
     };
-    // Closed never, and a panic is told by the task.
-    let _turn = pages.turns.acquire().await;
-    match spawn_blocking(groups).await {
-        Ok(Ok(groups)) => {
-            ([(CONTENT_TYPE, "application/json"), NOT_SNIFFED, NOT_KEPT], groups).into_response()
-        }
-        _ => failed(RenderingFailed),
+    match pages.lists.page(groups).await {
+        Ok(groups) => ([(CONTENT_TYPE, "application/json"), NOT_SNIFFED, NOT_KEPT], groups).into_response(),
+        Err(error) => failed(error),
     }
 }
 
@@ -165,17 +157,34 @@ pub(super) async fn config(State(pages): Shared) -> Response {
     }
 }
 
-pub(super) async fn status(State(pages): Shared, headers: HeaderMap) -> Response {
-    let language = negotiate::language(negotiate::joined(&headers, &ACCEPT_LANGUAGE).as_deref());
+/// The status page, in the language and with the part of the fleet that is asked for.
+pub(super) async fn status(State(pages): Shared, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+    let view = View::parse(query.as_deref().unwrap_or_default());
+    let accepted = || negotiate::language(negotiate::joined(&headers, &ACCEPT_LANGUAGE).as_deref());
+    let language = view.language().unwrap_or_else(accepted);
+    let refresh = (!view.is_still()).then_some([REFRESHED]);
     let page = match language {
-        Language::En => &pages.status_en,
-        Language::Zh => &pages.status_zh,
+        _ if view != View::default() => {
+            let shown = pages.shown.clone();
+            pages.views.page(move || shown.html(&view, language)).await
+        }
+        Language::En => pages.status_en.get().await,
+        Language::Zh => pages.status_zh.get().await,
     };
-    match page.get().await {
+    match page {
         Ok(html) => {
             let of_language = [(VARY, "Accept-Language"), (CONTENT_LANGUAGE, texts::of(language).tag)];
-            (HTML_HEADERS, of_language, html).into_response()
+            (HTML_HEADERS, of_language, refresh, html).into_response()
         }
+        Err(error) => failed(error),
+    }
+}
+
+/// The same for programs.
+pub(super) async fn status_json(State(pages): Shared, RawQuery(query): RawQuery) -> Response {
+    let (shown, view) = (pages.shown.clone(), View::parse(query.as_deref().unwrap_or_default()));
+    match pages.views.page(move || shown.json(&view)).await {
+        Ok(json) => ([(CONTENT_TYPE, "application/json"), NOT_SNIFFED, NOT_KEPT], json).into_response(),
         Err(error) => failed(error),
     }
 }

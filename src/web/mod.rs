@@ -15,6 +15,7 @@ pub mod rendering;
 mod status;
 pub mod telemetry_path;
 mod texts;
+mod turns;
 
 use std::fmt;
 use std::sync::Arc;
@@ -78,6 +79,7 @@ pub fn router(state: WebState) -> Router {
         .route(telemetry_path::HEALTHY, get(handlers::healthy))
         .route(telemetry_path::READY, get(handlers::ready))
         .route(telemetry_path::STYLE, get(handlers::style))
+        .route(telemetry_path::STATUS_JSON, get(handlers::status_json))
         .route(telemetry_path::DISCOVERY, get(handlers::discovery))
         .route(telemetry_path::CONFIG, get(handlers::config))
         .route(telemetry_path::RELOAD, post(lifecycle::reload).fallback(lifecycle::method_not_allowed))

@@ -13,13 +13,15 @@ pub(super) const POLL: &str = "/-/poll";
 /// The status page's style sheet.
 pub(super) const STYLE: &str = "/style.css";
 
+/// The status page for programs.
+pub(super) const STATUS_JSON: &str = "/status.json";
 /// The accounts as targets.
 pub(super) const DISCOVERY: &str = "/sd";
 /// The configuration in force.
 pub(super) const CONFIG: &str = "/config";
 
 /// Paths that are, or are meant to be, something else's.
-const TAKEN: [&str; 4] = [STYLE, "/status.json", DISCOVERY, CONFIG];
+const TAKEN: [&str; 4] = [STYLE, STATUS_JSON, DISCOVERY, CONFIG];
 
 /// The path of the metrics page: a literal path that no other page has.
 #[derive(Clone, Debug, PartialEq, Eq)]

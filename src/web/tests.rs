@@ -124,7 +124,7 @@ async fn a_failed_rendering_is_a_500() {
 #[tokio::test]
 async fn head_answers_with_the_headers_of_get_and_no_body() {
     let site = Site::new();
-    for path in ["/", "/metrics", "/-/healthy", "/-/ready", "/style.css", "/none"] {
+    for path in ["/", "/?q=a", "/status.json", "/metrics", "/-/healthy", "/-/ready", "/style.css", "/none"] {
         let (status, mut headers, body) = site.get(path).await;
         let (head_status, mut head_headers, head_body) = site.request(Method::HEAD, path).await;
         assert_eq!(head_status, status, "{path}");
@@ -202,7 +202,10 @@ async fn the_status_page_is_escaped_locked_down_and_in_the_reader_s_language() {
     }
     let policy = headers["content-security-policy"].to_str().unwrap();
     assert!(policy.starts_with("default-src 'none'; style-src 'self';"), "{policy}");
-    assert!(body.contains("&#60;b&#62;brand") && !body.contains("<b>"), "{body}");
+    assert!(body.contains("&#60;b&#62;brand") && !body.contains("<b>brand"), "{body}");
+    assert_eq!(headers["refresh"], "30");
+    let (_, headers, _) = site.get("/?refresh=off").await;
+    assert!(!headers.contains_key("refresh"));
 
     let chinese = Request::get("/").header(ACCEPT_LANGUAGE, "zh-CN,zh;q=0.9,en;q=0.8");
     let (_, headers, body) = site.ask(chinese.body(Body::empty()).unwrap()).await;

@@ -86,7 +86,7 @@ async fn a_host_that_is_none_is_refused() {
 #[tokio::test]
 async fn the_new_pages_take_get_and_head_alone() {
     let site = site();
-    for path in ["/sd", "/config", "/metrics?account=a"] {
+    for path in ["/sd", "/config", "/status.json", "/metrics?account=a"] {
         let (status, headers, _) = site.request(Method::POST, path).await;
         assert_eq!(
             (status, &headers[ALLOW]),
