@@ -229,6 +229,7 @@ async fn no_output_ever_holds_a_secret_or_a_token() {
         let mut seen = vec![("metrics", metrics)];
         for path in [
             "/",
+            "/status.json",
             "/config",
             "/sd",
             "/metrics?account=a0",

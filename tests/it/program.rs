@@ -3,7 +3,7 @@
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStderr, Command};
 
 /// Longest wait for anything. Generous: machines are slow, and a pass does not wait.
@@ -44,6 +44,23 @@ pub(crate) async fn run(args: &[&str]) -> Output {
 
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// Runs a tool on a page. Exit code and all it said.
+pub(crate) async fn feed(program: &str, args: &[&str], page: &[u8]) -> (Option<i32>, String) {
+    let spawned = Command::new(program)
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn();
+    let mut child = spawned.unwrap_or_else(|error| panic!("cannot run {program}, see `make test`: {error}"));
+    child.stdin.take().unwrap().write_all(page).await.unwrap();
+    let output =
+        tokio::time::timeout(PATIENCE, child.wait_with_output()).await.expect("the tool ends").unwrap();
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    (output.status.code(), said)
 }
 
 /// An exporter that serves.

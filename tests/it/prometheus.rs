@@ -8,14 +8,13 @@ use std::time::Duration;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE};
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use wechat_material_exporter::simulator::scenario::Scenario;
 use wechat_material_exporter::store::LastPoll;
 
 use crate::app::Exporter;
-use crate::program::PATIENCE;
+use crate::program::{PATIENCE, feed};
 
 /// What Prometheus 3.5 sends.
 const ACCEPT_OF_PROMETHEUS_3: &str = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
@@ -29,23 +28,6 @@ async fn demo_fleet() -> Exporter {
     let exporter = Exporter::on_simulator(Scenario::demo(), SELDOM).await;
     exporter.wait_for(|readings| readings.last_poll != LastPoll::Pending).await;
     exporter
-}
-
-/// Runs a tool on a page. Exit code and all it said.
-async fn feed(program: &str, args: &[&str], page: &[u8]) -> (Option<i32>, String) {
-    let spawned = Command::new(program)
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn();
-    let mut child = spawned.unwrap_or_else(|error| panic!("cannot run {program}, see `make test`: {error}"));
-    child.stdin.take().unwrap().write_all(page).await.unwrap();
-    let output =
-        tokio::time::timeout(PATIENCE, child.wait_with_output()).await.expect("the tool ends").unwrap();
-    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    (output.status.code(), said)
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what the tests need and is missing: Debian's prometheus (with promtool), redis-server,
-# openssl and faketime and, in a virtual environment of its own, PyPI's parsers of both metric formats.
+# openssl and faketime and, in a virtual environment of its own, PyPI's parsers of both metric formats and
+# of JSON Schema.
 set -eu
 cd "$(dirname "$0")/../.."
 
