@@ -9,6 +9,7 @@
 )]
 
 mod app;
+mod browser;
 mod canary;
 mod cli;
 mod collectors;

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what the tests need and is missing: Debian's prometheus (with promtool), redis-server,
-# openssl and faketime and, in a virtual environment of its own, PyPI's parsers of both metric formats and
-# of JSON Schema.
+# openssl, faketime, and chromium with a Chinese font; in a virtual environment of its own, PyPI's
+# parsers of both metric formats and of JSON Schema; and what drives the browser, from npm.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -14,6 +14,9 @@ command -v prometheus >/dev/null && command -v promtool >/dev/null || missing="$
 command -v redis-server >/dev/null || missing="$missing redis-server"
 command -v openssl >/dev/null || missing="$missing openssl"
 command -v faketime >/dev/null || missing="$missing faketime"
+command -v chromium >/dev/null || missing="$missing chromium"
+[ -e /usr/share/fonts/truetype/wqy/wqy-microhei.ttc ] || missing="$missing fonts-wqy-microhei"
+command -v node >/dev/null && command -v npm >/dev/null || missing="$missing nodejs npm"
 python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$missing python3 python3-venv"
 if [ -n "$missing" ]; then
 	as_root apt-get update -qq
@@ -27,4 +30,10 @@ if ! cmp -s "$requirements" "$venv/installed.txt"; then
 	python3 -m venv --clear "$venv"
 	"$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$requirements"
 	cp "$requirements" "$venv/installed.txt"
+fi
+
+browser=tests/browser
+if ! cmp -s "$browser/package-lock.json" "$browser/node_modules/installed.json"; then
+	npm --prefix "$browser" ci --no-progress --silent
+	cp "$browser/package-lock.json" "$browser/node_modules/installed.json"
 fi
