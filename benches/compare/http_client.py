@@ -21,7 +21,7 @@ def get(url, gzip=False, keep=False):
     """Asks for `url` on a connection of its own. Anything but a good answer is an error."""
     parts = urlsplit(url)
     request = (
-        f"GET {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n"
+        f"GET {parts.path}{'?' if parts.query else ''}{parts.query} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n"
         f"Accept: text/plain;version=0.0.4\r\nAccept-Encoding: {'gzip' if gzip else 'identity'}\r\n\r\n"
     ).encode()
     began = time.perf_counter()

@@ -12,6 +12,7 @@ from pathlib import Path
 import polls
 import scrapes
 import sizes
+import status
 from contenders import WORK, nginx
 from table import machine, markdown, write
 
@@ -29,6 +30,7 @@ def rows(contender, api, smoke):
         yield from scrapes.scrapes(contender, api, 100_000, 5, 1)
     yield from scrapes.rendering(contender, small if smoke else 10_000, 11)
     yield from scrapes.crowd(contender, small if smoke else 10_000, 256)
+    yield from status.views(contender, small if smoke else 100_000, 11)
     yield from sizes.memory(api, [small] if smoke else [10_000, 100_000])
     yield from polls.polling(contender, api, small if smoke else 40_000, 5, 1 if smoke else 3)
     yield from polls.polling_the_simulator(small if smoke else 20_000, 5, 1 if smoke else 3)
