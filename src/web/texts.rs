@@ -151,7 +151,7 @@ const EN: Texts = Texts {
     readiness: "Readiness",
     ago: "{} ago",
     ahead: "in {}",
-    states: ["Failing", "Stale", "Healthy", "Not yet polled"],
+    states: ["Failing", "Stale", "Partly failing", "Healthy", "Not yet polled"],
     authorizers: [
         "polled",
         "mini programs",
@@ -227,7 +227,7 @@ const ZH: Texts = Texts {
     readiness: "就绪",
     ago: "{}前",
     ahead: "{}后",
-    states: ["失败", "数据过旧", "正常", "尚未轮询"],
+    states: ["失败", "数据过旧", "部分失败", "正常", "尚未轮询"],
     authorizers: ["轮询中", "小程序", "缺少权限", "缺少 refresh token", "由别处轮询"],
     units: [" 秒", " 分钟", " 小时", " 天"],
     kinds: ["语音", "视频", "图片", "图文"],

@@ -22,8 +22,8 @@ test('each number leads to its accounts', async () => {
   const figures = await links.evaluateAll((all) =>
     all.map((one) => ({ text: one.innerText, count: Number(one.querySelector('b').innerText), href: one.href })),
   );
-  // All accounts, six states, and each class.
-  assert.equal(figures.length, 1 + 6 + 15);
+  // All accounts, seven states, and each class.
+  assert.equal(figures.length, 1 + 7 + 15);
   for (const figure of figures) {
     assert.ok(figure.count > 0, figure.text);
     await page.goto(figure.href);
@@ -38,6 +38,7 @@ test('each state looks like one', async () => {
   for (const [state, label, note] of [
     ['failing', 'Failing', 'What to do'],
     ['stale', 'Stale', 'No poll has ended for more than three intervals'],
+    ['degraded', 'Partly failing', 'the account may not use this API'],
     ['pending', 'Not yet polled', 'Waiting for the first poll.'],
     ['healthy', 'Healthy', '%'],
   ]) {

@@ -71,7 +71,7 @@ async fn status_json_shows_the_same_accounts_as_the_page() {
     assert_eq!(all["summary"]["failing_by_class"]["secret"], 2);
     assert_eq!(
         all["summary"]["states"],
-        json!({"failing": 16, "stale": 1, "healthy": HEALTHY + 10, "pending": 1})
+        json!({"failing": 16, "stale": 1, "degraded": 1, "healthy": HEALTHY + 9, "pending": 1})
     );
     let names: Vec<_> = document(&exporter, "?q=hostile").await["accounts"]
         .as_array()

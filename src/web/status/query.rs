@@ -46,9 +46,10 @@ pub(super) enum Filter {
 
 impl Filter {
     /// Those that are no class.
-    pub(super) const STATES: [Self; 6] = [
+    pub(super) const STATES: [Self; 7] = [
         Self::State(State::Failing),
         Self::State(State::Stale),
+        Self::State(State::Degraded),
         Self::Full,
         Self::NearlyFull,
         Self::State(State::Healthy),

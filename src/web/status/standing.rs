@@ -25,6 +25,8 @@ pub(in crate::web) enum State {
     Failing,
     /// It did not, but its values are old: polls are late, or do not end.
     Stale,
+    /// The last poll brought the values shown, but an optional collector fails.
+    Degraded,
     /// The last poll brought the values shown.
     Healthy,
     /// No poll has ended yet.
@@ -33,13 +35,15 @@ pub(in crate::web) enum State {
 
 impl State {
     /// All of them, in the order of the enum.
-    pub(in crate::web) const ALL: [Self; 4] = [Self::Failing, Self::Stale, Self::Healthy, Self::Pending];
+    pub(in crate::web) const ALL: [Self; 5] =
+        [Self::Failing, Self::Stale, Self::Degraded, Self::Healthy, Self::Pending];
 
     /// Its name in queries, in JSON, and in the style sheet.
     pub(super) const fn label(self) -> &'static str {
         match self {
             Self::Failing => "failing",
             Self::Stale => "stale",
+            Self::Degraded => "degraded",
             Self::Healthy => "healthy",
             Self::Pending => "pending",
         }
@@ -68,6 +72,7 @@ impl<'a> Standing<'a> {
         let state = match readings.last_poll {
             LastPoll::Failed(_) => State::Failing,
             LastPoll::Pending | LastPoll::Succeeded if is_old => State::Stale,
+            LastPoll::Succeeded if is_partly_failing(readings) => State::Degraded,
             LastPoll::Succeeded => State::Healthy,
             LastPoll::Pending => State::Pending,
         };
@@ -92,6 +97,10 @@ impl<'a> Standing<'a> {
     pub(super) fn pools(&self) -> impl Iterator<Item = (Pool, Usage)> {
         self.held.into_iter().flat_map(|good| pools(&self.readings.account, good))
     }
+}
+
+fn is_partly_failing(readings: &Readings) -> bool {
+    readings.last_polls().any(|last_poll| matches!(last_poll, LastPoll::Failed(_)))
 }
 
 /// How old a value of `at` is. One from the future is as old as it is ahead: the clock was wrong then,

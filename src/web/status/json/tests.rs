@@ -35,7 +35,7 @@ fn an_account_has_all_that_the_page_shows() {
             "name": "brand",
             "app_id": "wx0123456789abcdef",
             "display_name": "<品牌>",
-            "state": "healthy",
+            "state": "degraded",
             "usage": {
                 "voice": {"items": 312, "limit": 1_000, "ratio": 0.312},
                 "video": {"items": 1_000, "limit": 1_000, "ratio": 1.0},

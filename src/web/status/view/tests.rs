@@ -145,7 +145,7 @@ fn accounts_are_in_order_of_trouble_then_fullness_then_name() {
     assert_eq!(order(&html), expected);
     assert!(html.contains("<title>2 Failing · WeChat material exporter</title>"), "{html}");
     let text = text(&html);
-    let summary = "7 Accounts 2 Failing 1 Stale 0 Full 2 Nearly full 3 Healthy 1 Not yet polled \
+    let summary = "7 Accounts 2 Failing 1 Stale 0 Partly failing 0 Full 2 Nearly full 3 Healthy 1 Not yet polled \
                    Failing by class 2 the platform is busy busy";
     assert!(text.contains(summary), "{text}");
 }
@@ -173,8 +173,9 @@ fn a_fleet_has_pages_that_lead_to_each_other() {
 
 #[test]
 fn accounts_are_found_by_name_display_name_app_id_and_state() {
+    let failing_by = failing;
     let failing =
-        |name, class| Readings { last_poll: failing(class), ..polled(account(name, ""), [1; 4], 60) };
+        |name, class| Readings { last_poll: failing_by(class), ..polled(account(name, ""), [1; 4], 60) };
     let fleet = || {
         let mut other = account("other", "Große Marke 品牌");
         other.app_id = AppId::parse("wxfedcba9876543210").unwrap();
@@ -186,6 +187,13 @@ fn accounts_are_found_by_name_display_name_app_id_and_state() {
             polled(other, [1; 4], 1),
             polled(account("stale", ""), [1; 4], 80 * 3_600),
             Readings::new(Arc::new(account("pending", "")), NOW),
+            Readings {
+                draft: Some(Box::new(OptionalReadings {
+                    last_good: None,
+                    last_poll: failing_by(ErrorClass::Permission),
+                })),
+                ..polled(account("no-drafts", ""), [1; 4], 1)
+            },
         ]
     };
     let found = |query: &str| {
@@ -201,12 +209,14 @@ fn accounts_are_found_by_name_display_name_app_id_and_state() {
     assert_eq!(found("state=full"), ["full"]);
     assert_eq!(found("state=nearly-full"), ["near"]);
     assert_eq!(found("state=stale"), ["stale"]);
+    assert_eq!(found("state=degraded"), ["no-drafts"]);
+    assert_eq!(found("")[..4], ["by-ip", "by-secret", "stale", "no-drafts"]);
     assert_eq!(found("state=pending"), ["pending"]);
     assert_eq!(found("state=healthy"), ["full", "near", "other"]);
     let none = html_of("q=nobody", Language::En, fleet(), &[]);
     assert!(text(&none).contains("No account matches.") && none.contains("Show all"));
     let unknown = html_of("state=%3Cscript%3E", Language::En, fleet(), &[]);
-    assert_eq!(order(&unknown).len(), 7);
+    assert_eq!(order(&unknown).len(), 8);
     assert!(unknown.contains("There is no state “&#60;script&#62;”"), "{unknown}");
 }
 
