@@ -22,6 +22,9 @@ _wechat__material__exporter() {
             wechat__material__exporter,doctor)
                 cmd="wechat__material__exporter__subcmd__doctor"
                 ;;
+            wechat__material__exporter,health)
+                cmd="wechat__material__exporter__subcmd__health"
+                ;;
             wechat__material__exporter,help)
                 cmd="wechat__material__exporter__subcmd__help"
                 ;;
@@ -33,6 +36,9 @@ _wechat__material__exporter() {
                 ;;
             wechat__material__exporter__subcmd__help,doctor)
                 cmd="wechat__material__exporter__subcmd__help__subcmd__doctor"
+                ;;
+            wechat__material__exporter__subcmd__help,health)
+                cmd="wechat__material__exporter__subcmd__help__subcmd__health"
                 ;;
             wechat__material__exporter__subcmd__help,help)
                 cmd="wechat__material__exporter__subcmd__help__subcmd__help"
@@ -47,7 +53,7 @@ _wechat__material__exporter() {
 
     case "${cmd}" in
         wechat__material__exporter)
-            opts="-h -V --config.file --config.check --once --state.file --shard --total-shards --web.listen-address --web.telemetry-path --web.external-url --web.enable-lifecycle --log.level --log.format --help --version demo simulate doctor help"
+            opts="-h -V --config.file --config.check --once --state.file --shard --total-shards --web.listen-address --web.telemetry-path --web.external-url --web.config.file --web.auth-exempt-health --web.enable-lifecycle --log.level --log.format --help --version demo simulate doctor health help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -78,6 +84,10 @@ _wechat__material__exporter() {
                     return 0
                     ;;
                 --web.external-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --web.config.file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -164,8 +174,34 @@ _wechat__material__exporter() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        wechat__material__exporter__subcmd__health)
+            opts="-h --web.listen-address --log.level --log.format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --web.listen-address)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log.level)
+                    COMPREPLY=($(compgen -W "error warn info debug trace" -- "${cur}"))
+                    return 0
+                    ;;
+                --log.format)
+                    COMPREPLY=($(compgen -W "logfmt json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         wechat__material__exporter__subcmd__help)
-            opts="demo simulate doctor help"
+            opts="demo simulate doctor health help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -193,6 +229,20 @@ _wechat__material__exporter() {
             return 0
             ;;
         wechat__material__exporter__subcmd__help__subcmd__doctor)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wechat__material__exporter__subcmd__help__subcmd__health)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

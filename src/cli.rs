@@ -37,6 +37,11 @@ hold are not fetched: such accounts are skipped. More than 20 accounts are annou
 of calls before the first one, and only those in trouble are told in detail. Exits 1 when a step failed. \
 Logs errors alone, unless told otherwise.";
 
+const HEALTH_NOTES: &str = "\
+For containers, whose image has no shell to ask from. Speaks HTTPS where the exporter does, and trusts any \
+certificate. Exits 0 when the answer is 200, else 1. An exporter that wants a password needs \
+--web.auth-exempt-health; one that wants a client certificate cannot be asked.";
+
 /// Prometheus exporter for the permanent material counts of WeChat Official Accounts
 #[derive(Debug, Parser)]
 #[command(name = "wechat-material-exporter", version = version(), max_term_width = 100)]
@@ -61,10 +66,7 @@ pub enum Command {
     #[command(after_help = DOCTOR_NOTES)]
     Doctor(Doctor),
     /// Ask the exporter that listens here on --web.listen-address whether it is healthy
-    ///
-    /// For containers, whose image has no shell to ask from. Speaks HTTPS where the exporter does, and trusts
-    /// any certificate. Exits 0 when the answer is 200, else 1. An exporter that wants a password needs
-    /// --web.auth-exempt-health; one that wants a client certificate cannot be asked.
+    #[command(after_help = HEALTH_NOTES)]
     Health,
 }
 

@@ -2,6 +2,7 @@
 
 mod cloud;
 mod component;
+mod document;
 mod scenario;
 mod state;
 mod wire;

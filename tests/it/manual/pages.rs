@@ -143,7 +143,7 @@ fn in_general() -> Vec<Section> {
 fn the_manual_pages_are_those_of_the_flags() {
     let pages = pages();
     let names: Vec<_> = pages.iter().map(|(name, _)| name.as_str()).collect();
-    let subs = ["demo", "simulate", "doctor"].map(|sub| format!("{MANUAL}-{sub}.1"));
+    let subs = ["demo", "simulate", "doctor", "health"].map(|sub| format!("{MANUAL}-{sub}.1"));
     assert_eq!(names, [&[format!("{MANUAL}.1")][..], &subs].concat());
     for (name, text) in pages {
         check(&format!("docs/man/{name}"), text.as_bytes());
