@@ -13,7 +13,7 @@ PATH="$tools/bin:$PATH"
 checks="licenses bans sources"
 [ -z "${ADVISORIES-}" ] || checks="advisories $checks"
 # shellcheck disable=SC2086 # a list of checks
-cargo deny --all-features check $checks
+cargo deny --all-features check --hide-inclusion-graph $checks
 
 deploy/licences/collect.py --check
 echo "deploy/licences/THIRD-PARTY.txt has the licences of all crates that are linked in"
