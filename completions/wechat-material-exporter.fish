@@ -82,7 +82,7 @@ debug\t'Every poll'
 trace\t'Everything'"
 complete -c wechat-material-exporter -n "__fish_wechat_material_exporter_using_subcommand health" -l log.format -d 'How they are written: logfmt, or json with one object a line' -r -f -a "logfmt\t'`key=value` pairs'
 json\t'One JSON object a line'"
-complete -c wechat-material-exporter -n "__fish_wechat_material_exporter_using_subcommand health" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c wechat-material-exporter -n "__fish_wechat_material_exporter_using_subcommand health" -s h -l help -d 'Print help'
 complete -c wechat-material-exporter -n "__fish_wechat_material_exporter_using_subcommand help; and not __fish_seen_subcommand_from demo simulate doctor health help" -f -a "demo" -d 'Run the exporter against an embedded simulator; needs no file and no account'
 complete -c wechat-material-exporter -n "__fish_wechat_material_exporter_using_subcommand help; and not __fish_seen_subcommand_from demo simulate doctor health help" -f -a "simulate" -d 'Run the simulator of the WeChat API alone'
 complete -c wechat-material-exporter -n "__fish_wechat_material_exporter_using_subcommand help; and not __fish_seen_subcommand_from demo simulate doctor health help" -f -a "doctor" -d 'Check configuration, network and accounts, and say what to do about each trouble'

@@ -10,6 +10,7 @@ const EXAMPLE: &str = include_str!("../../../config/scenario.example.yaml");
 fn known(text: &str) -> Vec<String> {
     let message = Scenario::from_yaml(text, "x").unwrap_err().to_string();
     let (_, names) = message.split_once("expected one of ").unwrap_or_else(|| panic!("{message}"));
+    let names = names.split(" at line ").next().unwrap();
     let word = |c: char| c.is_ascii_lowercase() || c == '_';
     let names =
         names.split(", ").map(|name| name.trim_start_matches('`').split(|c| !word(c)).next().unwrap());
