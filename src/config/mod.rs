@@ -146,5 +146,6 @@ impl fmt::Write for HashWriter {
 fn planned(accounts: &[Arc<Account>], shard: Shard, platforms: &[Arc<Platform>]) -> f64 {
     let owned = accounts.iter().filter(|account| account.is_of(shard));
     let plans = owned.flat_map(|account| Polling::of_account(account, platforms).plan());
-    plans.map(|planned| planned.per_second()).sum()
+    // A sum of nothing is -0.
+    plans.map(|planned| planned.per_second()).sum::<f64>() + 0.0
 }

@@ -36,8 +36,9 @@ impl Turns {
             drop(permit);
             text.map(|text| Bytes::from_owner(Held { text, _alive: alive }))
         });
-        page.await.unwrap_or_else(|panic| {
-            tracing::error!(%panic, "rendering a page failed");
+        page.await.unwrap_or_else(|_| {
+            // The panic has told itself.
+            tracing::error!("rendering a page failed");
             Err(RenderingFailed)
         })
     }

@@ -38,10 +38,15 @@ impl Outline {
             sections,
             commands: guide.commands().into_iter().map(|command| command.text).collect(),
             files: other.map(|fence| (fence.language.clone(), bare(&fence.body))).collect(),
-            links: links::targets(&guide.text).into_iter().map(|link| link.replace(".zh-CN", "")).collect(),
+            links: links::targets(&guide.text).into_iter().map(|link| of_no_language(&link)).collect(),
             names: names(&guide.text),
         }
     }
+}
+
+/// Pages and pictures that are there in both languages count as one.
+fn of_no_language(link: &str) -> String {
+    link.replace(".zh-CN", "").replace("-zh.png", "-en.png")
 }
 
 fn names(text: &str) -> BTreeSet<String> {

@@ -21,7 +21,7 @@ pub(crate) struct Selector {
 /// The selectors of each expression, by the Prometheus project's grammar.
 pub(crate) async fn selectors(expressions: &[&str]) -> Vec<Vec<Selector>> {
     let python = root().join(".tools/venv/bin/python");
-    let script = root().join("tests/tools/selectors.py");
+    let script = root().join("tests/tools/promql_selectors.py");
     let input = serde_json::to_vec(expressions).unwrap();
     let (code, said) = feed(python.to_str().unwrap(), &[script.to_str().unwrap()], &input).await;
     assert_eq!(code, Some(0), "{said}");
