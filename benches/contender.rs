@@ -26,7 +26,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use wechat_material_exporter::clock::Clock;
 use wechat_material_exporter::metrics::own::ExporterMetrics;
-use wechat_material_exporter::metrics::page::{Page, render};
+use wechat_material_exporter::metrics::page::{Page, render_in_parts};
 use wechat_material_exporter::metrics::{Encoding, Format};
 use wechat_material_exporter::store::Store;
 use wechat_material_exporter::web::connection::ConnectionLimits;
@@ -73,12 +73,12 @@ fn serve_store(accounts: u64) {
     store.publish_all(fleet(accounts, CLOCK.now()).into_iter().map(Arc::new).collect(), &[], None);
     let own = Arc::new(ExporterMetrics::new().expect("own metrics"));
     let (shown, scrapes) = (Arc::clone(&store), Arc::clone(&own));
-    let renderings = Renderings::new(move |format, encoding| {
+    let renderings = Renderings::new(move |format, encoding, pass_on| {
         let (readings, info_labels) = shown.snapshot_with_labels();
         let now = CLOCK.now();
         let page =
             Page { readings: &readings, platforms: &[], info_labels: &info_labels, now, own: Some(&own) };
-        render(&page, format, encoding)
+        render_in_parts(&page, format, encoding, pass_on);
     });
     let state = WebState {
         store: Arc::clone(&store),
@@ -134,13 +134,17 @@ fn compare_rendering(accounts: u64, runs: usize) {
     let page = Page { readings: &readings, platforms: &[], info_labels: &[], now, own: Some(&own) };
     let series = Series::new(accounts);
     for _ in 0..runs {
-        let ours = seconds(|| render(&page, Format::Text, Encoding::Identity));
+        let ours = seconds(|| {
+            let mut parts = Vec::new();
+            render_in_parts(&page, Format::Text, Encoding::Identity, &mut |part| parts.push(part));
+            parts
+        });
         let theirs = seconds(|| series.encode());
         say(format_args!("{ours} {theirs}"));
     }
 }
 
-fn seconds(work: impl FnOnce() -> Vec<u8>) -> f64 {
+fn seconds<T>(work: impl FnOnce() -> T) -> f64 {
     let began = Instant::now();
     let page = std::hint::black_box(work());
     let taken = began.elapsed().as_secs_f64();

@@ -10,7 +10,7 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use wechat_material_exporter::clock::WallTime;
 use wechat_material_exporter::metrics::own::ExporterMetrics;
-use wechat_material_exporter::metrics::page::{Page, render};
+use wechat_material_exporter::metrics::page::{Page, render, render_in_parts};
 use wechat_material_exporter::metrics::{Encoding, Format};
 
 const NOW: WallTime = WallTime::from_millis(1_790_000_000_000);
@@ -30,7 +30,11 @@ fn page_writer(criterion: &mut Criterion) {
             ("openmetrics", Format::OpenMetrics, Encoding::Identity),
         ] {
             group.bench_function(BenchmarkId::new(name, accounts), |bencher| {
-                bencher.iter(|| render(&page, format, encoding));
+                bencher.iter(|| {
+                    let mut parts = Vec::new();
+                    render_in_parts(&page, format, encoding, &mut |part| parts.push(part));
+                    parts
+                });
             });
         }
         group.finish();

@@ -300,7 +300,7 @@ fn web_state(
     lifecycle: Option<Lifecycle>,
 ) -> WebState {
     let (store, own) = (Arc::clone(&outlets.store), Arc::clone(&outlets.metrics));
-    let renderings = Renderings::new(move |format, encoding| {
+    let renderings = Renderings::new(move |format, encoding, pass_on| {
         let (readings, info_labels) = store.snapshot_with_labels();
         let platforms = store.platforms();
         let page = Page {
@@ -310,7 +310,7 @@ fn web_state(
             now: CLOCK.now(),
             own: Some(&own),
         };
-        page::render(&page, format, encoding)
+        page::render_in_parts(&page, format, encoding, pass_on);
     });
     let metrics = Arc::clone(&outlets.metrics);
     WebState {

@@ -4,10 +4,10 @@ use prometheus::proto::{Histogram, LabelPair, Metric, MetricFamily, MetricType};
 
 use super::Format;
 use super::family::FamilyType;
-use super::write::{PageWriter, Value, push_canonical_float, push_float, push_label};
+use super::write::{PageWriter, Piece, Value, push_canonical_float, push_float, push_label};
 
 /// Writes one gathered family. Gauges, counters and histograms are all there is: others are left out.
-pub(super) fn write_gathered(to: &mut PageWriter, family: &MetricFamily) {
+pub(super) fn write_gathered(to: &mut PageWriter<'_>, family: &MetricFamily) {
     let family_type = match family.get_field_type() {
         MetricType::COUNTER => FamilyType::Counter,
         MetricType::GAUGE => FamilyType::Gauge,
@@ -26,17 +26,17 @@ pub(super) fn write_gathered(to: &mut PageWriter, family: &MetricFamily) {
     });
 }
 
-fn write_sample(to: &mut PageWriter, name: &str, metric: &Metric, value: f64) {
-    to.sample(name.as_bytes(), &labels(metric.get_label(), None), b" ", Value::Float(value));
+fn write_sample(to: &mut PageWriter<'_>, name: &str, metric: &Metric, value: f64) {
+    write_line(to, name, &labels(metric.get_label(), None), Value::Float(value));
 }
 
-fn write_histogram(to: &mut PageWriter, name: &str, metric: &Metric) {
+fn write_histogram(to: &mut PageWriter<'_>, name: &str, metric: &Metric) {
     let histogram: &Histogram = metric.get_histogram();
     let bucket_name = format!("{name}_bucket");
     let mut bucket = |upper_bound: f64, count: u64| {
         let le = bound(to.format(), upper_bound);
         let labels = labels(metric.get_label(), Some(&le));
-        to.sample(bucket_name.as_bytes(), &labels, b" ", Value::Count(count));
+        write_line(to, &bucket_name, &labels, Value::Count(count));
     };
     for finite in histogram.get_bucket().iter().filter(|bucket| bucket.upper_bound().is_finite()) {
         bucket(finite.upper_bound(), finite.cumulative_count());
@@ -46,9 +46,13 @@ fn write_histogram(to: &mut PageWriter, name: &str, metric: &Metric) {
 
     let labels = labels(metric.get_label(), None);
     let sum = Value::Float(histogram.get_sample_sum());
-    to.sample(format!("{name}_sum").as_bytes(), &labels, b" ", sum);
+    write_line(to, &format!("{name}_sum"), &labels, sum);
     let count = Value::Count(histogram.get_sample_count());
-    to.sample(format!("{name}_count").as_bytes(), &labels, b" ", count);
+    write_line(to, &format!("{name}_count"), &labels, count);
+}
+
+fn write_line(to: &mut PageWriter<'_>, name: &str, labels: &[u8], value: Value) {
+    to.sample([Piece::whole(name.as_bytes()), Piece::whole(labels), Piece::whole(b" ")], value);
 }
 
 /// The label `le`, spelled as each format's own libraries spell it.

@@ -12,7 +12,7 @@ use self::rows::{Row, Rows};
 use super::family::{Family, FamilyType, account};
 use super::gathered::write_gathered;
 use super::own::ExporterMetrics;
-use super::write::{PageWriter, Value, push_label};
+use super::write::{Padded, PageWriter, Piece, Value, push_label};
 use super::{Encoding, Format};
 use crate::clock::WallTime;
 use crate::config::{Kind, Pool};
@@ -34,34 +34,38 @@ pub struct Page<'a> {
     pub own: Option<&'a ExporterMetrics>,
 }
 
-/// The bytes of a page. Takes time in proportion to the accounts, so it does not belong on a thread
-/// that serves others. Compressed, it never holds the whole text.
+/// The bytes of a page. Takes time in proportion to the accounts, so that of more than a few does not
+/// belong on a thread that serves others.
 pub fn render(page: &Page<'_>, format: Format, encoding: Encoding) -> Vec<u8> {
-    let mut writer = PageWriter::new(format, encoding, expected_bytes(page));
+    let mut whole = Vec::new();
+    render_in_parts(page, format, encoding, &mut |part| {
+        if whole.is_empty() {
+            whole = part;
+        } else {
+            whole.extend_from_slice(&part);
+        }
+    });
+    whole
+}
+
+/// As [`render`], but passes on each part of the page as soon as it is made: some 64 KiB each.
+pub fn render_in_parts(
+    page: &Page<'_>,
+    format: Format,
+    encoding: Encoding,
+    pass_on: &mut dyn FnMut(Vec<u8>),
+) {
+    let mut writer = PageWriter::new(format, encoding, pass_on);
     AccountFamilies::new(page).write(&mut writer);
     optional::write_platforms(page.platforms, &mut writer);
     for family in page.own.map(ExporterMetrics::gather).into_iter().flatten() {
         write_gathered(&mut writer, &family);
     }
-    writer.finish()
-}
-
-/// Room for the text of the page, a little too much: what is not written to costs no memory, but
-/// growing on the way costs a copy. 26 series at most an account, whose name stands in each.
-fn expected_bytes(page: &Page<'_>) -> usize {
-    const OWN_BYTES: usize = 20 * 1024;
-    const ACCOUNT_BYTES: usize = 1_900;
-    const SERIES: usize = 26;
-    let accounts = page.readings.iter().map(|readings| {
-        let account = &readings.account;
-        let info: usize = account.info_labels.iter().map(|value| value.len()).sum();
-        ACCOUNT_BYTES + SERIES * account.name.as_str().len() + account.display_name.len() + info
-    });
-    OWN_BYTES + accounts.sum::<usize>()
+    writer.finish();
 }
 
 /// A label value of a family and what follows the account label in its series, up to the value.
-type End<L> = (L, Vec<u8>);
+type End<L> = (L, Padded);
 
 struct AccountFamilies<'a> {
     page: &'a Page<'a>,
@@ -80,7 +84,7 @@ impl<'a> AccountFamilies<'a> {
         }
     }
 
-    fn write(&self, to: &mut PageWriter) {
+    fn write(&self, to: &mut PageWriter<'_>) {
         self.write_material(to);
         self.write_info(to);
         self.each(to, &account::UP, |row| row.up.map(|up| Value::Count(u64::from(up))));
@@ -95,11 +99,11 @@ impl<'a> AccountFamilies<'a> {
         self.write_optional(to);
     }
 
-    fn write_material(&self, to: &mut PageWriter) {
+    fn write_material(&self, to: &mut PageWriter<'_>) {
         self.each_kind(to, &account::ITEMS, |row, kind| Some(Value::Count(row.counts.as_ref()?[kind])));
         self.each_kind(to, &account::LIMIT_ITEMS, |row, kind| Some(Value::Count(row.limits[kind])));
         self.each_kind(to, &account::USAGE_RATIO, |row, kind| {
-            Some(Value::Float(row.counts.as_ref()?[kind] as f64 / row.limits[kind] as f64))
+            Some(Value::Share(row.counts.as_ref()?[kind], row.limits[kind]))
         });
         self.each_special(to, &account::POOL_LIMIT_ITEMS, &self.pools, |readings, pool| {
             readings.account.limits.of_pool(pool).map(Value::Count)
@@ -108,14 +112,14 @@ impl<'a> AccountFamilies<'a> {
         self.each_special(to, &account::POOL_USAGE_RATIO, &self.pools, |readings, pool| {
             let limit = readings.account.limits.of_pool(pool)?;
             let items = pool.items(&readings.held(now)?.counts);
-            Some(Value::Float(items as f64 / limit as f64))
+            Some(Value::Share(items, limit))
         });
     }
 
-    fn write_info(&self, to: &mut PageWriter) {
+    fn write_info(&self, to: &mut PageWriter<'_>) {
         let mut end = Vec::new();
         family(to, &account::INFO, |to, name| {
-            for (_, readings, labels) in self.rows.all() {
+            for (row, readings) in self.rows.all() {
                 let settings = &readings.account;
                 // In the order of the family's labels after `account`.
                 let token = &settings.token;
@@ -131,43 +135,44 @@ impl<'a> AccountFamilies<'a> {
                     push_label(&mut end, label, settings.info_labels.get(at).map_or("", |value| value));
                 }
                 end.extend_from_slice(b"} ");
-                to.sample(name, labels, &end, Value::Count(1));
+                to.sample([name, self.rows.labels(row), Piece::whole(&end)], Value::Count(1));
             }
         });
     }
 
-    fn write_failing(&self, to: &mut PageWriter) {
+    fn write_failing(&self, to: &mut PageWriter<'_>) {
         let mut end = Vec::new();
         family(to, &account::FAILING, |to, name| {
-            for (readings, labels) in self.rows.special() {
+            for (row, readings) in self.rows.special() {
                 let LastPoll::Failed(failing) = &readings.last_poll else { continue };
                 end.clear();
                 push_failing(&mut end, failing);
-                to.sample(name, labels, &end, Value::Count(1));
+                to.sample([name, self.rows.labels(row), Piece::whole(&end)], Value::Count(1));
             }
         });
     }
 
     /// A family with one series an account, where it has a value.
-    fn each(&self, to: &mut PageWriter, of: &Family, value: impl Fn(&Row) -> Option<Value>) {
+    fn each(&self, to: &mut PageWriter<'_>, of: &Family, value: impl Fn(&Row) -> Option<Value>) {
         family(to, of, |to, name| {
-            for (row, _, labels) in self.rows.all() {
+            for (row, _) in self.rows.all() {
                 if let Some(value) = value(row) {
-                    to.sample(name, labels, b"} ", value);
+                    to.sample([name, self.rows.only_label(row)], value);
                 }
             }
         });
     }
 
     /// A family with a series for each kind, where an account has a value for it.
-    fn each_kind(&self, to: &mut PageWriter, of: &Family, value: impl Fn(&Row, Kind) -> Option<Value>) {
+    fn each_kind(&self, to: &mut PageWriter<'_>, of: &Family, value: impl Fn(&Row, Kind) -> Option<Value>) {
         family(to, of, |to, name| {
-            for (row, _, labels) in self.rows.all() {
-                to.samples(
-                    name,
-                    labels,
-                    self.kinds.iter().filter_map(|(kind, end)| Some((end.as_slice(), value(row, *kind)?))),
-                );
+            for (row, _) in self.rows.all() {
+                let labels = self.rows.labels(row);
+                for (kind, end) in &self.kinds {
+                    if let Some(value) = value(row, *kind) {
+                        to.sample([name, labels, end.piece()], value);
+                    }
+                }
             }
         });
     }
@@ -175,28 +180,30 @@ impl<'a> AccountFamilies<'a> {
     /// A family with a series for each of `ends`, where an account has a value for it. Few have.
     fn each_special<L: Copy>(
         &self,
-        to: &mut PageWriter,
+        to: &mut PageWriter<'_>,
         of: &Family,
         ends: &[End<L>],
         value: impl Fn(&Readings, L) -> Option<Value>,
     ) {
         family(to, of, |to, name| {
-            for (readings, labels) in self.rows.special() {
-                to.samples(
-                    name,
-                    labels,
-                    ends.iter().filter_map(|(label, end)| Some((end.as_slice(), value(readings, *label)?))),
-                );
+            for (row, readings) in self.rows.special() {
+                let labels = self.rows.labels(row);
+                for (label, end) in ends {
+                    if let Some(value) = value(readings, *label) {
+                        to.sample([name, labels, end.piece()], value);
+                    }
+                }
             }
         });
     }
 }
 
 /// One family, whose series `samples` writes under the name that it is given.
-fn family(to: &mut PageWriter, family: &Family, samples: impl FnOnce(&mut PageWriter, &[u8])) {
+fn family(to: &mut PageWriter<'_>, family: &Family, samples: impl FnOnce(&mut PageWriter<'_>, Piece<'_>)) {
     let Family { name, family_type, help, .. } = family;
     debug_assert_ne!(*family_type, FamilyType::Histogram, "accounts have none");
-    to.family(name, *family_type, help, |to| samples(to, name.as_bytes()));
+    let padded = Padded::new(*name);
+    to.family(name, *family_type, help, |to| samples(to, padded.piece()));
 }
 
 /// The labels of a failure and the end of its series.
@@ -218,11 +225,11 @@ fn seconds(duration: Duration) -> Value {
 }
 
 /// What follows the account label in a series with one more label.
-fn end(label: &str, value: &str) -> Vec<u8> {
+fn end(label: &str, value: &str) -> Padded {
     let mut text = vec![b','];
     push_label(&mut text, label, value);
     text.extend_from_slice(b"} ");
-    text
+    Padded::new(text)
 }
 
 #[cfg(test)]

@@ -17,40 +17,96 @@ pub(crate) enum Value {
     Count(u64),
     /// Any number.
     Float(f64),
+    /// So many of so many: their ratio.
+    Share(u64, u64),
     /// A moment, printed as seconds since the Unix epoch, exact to the millisecond.
     Moment(WallTime),
 }
 
-/// Text collects up to this size before it is compressed: large enough that the compressor's start-up
-/// does not count, small enough to stay in the cache.
-const CHUNK_BYTES: usize = 64 * 1024;
+/// Pieces up to this size are copied as a block of this size.
+const BLOCK_BYTES: usize = 64;
 
-/// Pages become a tenth by compression, this is to be sure: as room that is not written to costs no
-/// memory, and growing on the way costs twice the page.
-const LEAST_RATIO: usize = 6;
+/// Behind a text, it makes a fast [`Piece`] of it.
+pub(crate) const PIECE_ROOM: [u8; BLOCK_BYTES] = [0; BLOCK_BYTES];
 
-/// A page in the making. Its lines are right if names and label names are; label values may be any text.
-pub(crate) struct PageWriter {
+/// A part of many lines. The copy of a short text costs several times less when its size is known at
+/// compile time, so what lies behind the text is copied with it, and cut off again.
+#[derive(Clone, Copy)]
+pub(crate) struct Piece<'a> {
+    /// Begins with the text.
+    bytes: &'a [u8],
+    len: usize,
+}
+
+impl<'a> Piece<'a> {
+    /// So many of `bytes`, which are faster to copy if there are [`BLOCK_BYTES`] of them at least.
+    pub(crate) fn of(bytes: &'a [u8], len: usize) -> Self {
+        debug_assert!(len <= bytes.len());
+        Self { bytes, len }
+    }
+
+    /// The whole of `text`.
+    pub(crate) fn whole(text: &'a [u8]) -> Self {
+        Self::of(text, text.len())
+    }
+
+    #[expect(clippy::inline_always, reason = "a call would cost as much as the copy")]
+    #[inline(always)]
+    fn push_to(self, text: &mut Vec<u8>) {
+        match self.bytes.first_chunk::<BLOCK_BYTES>() {
+            Some(block) if self.len <= BLOCK_BYTES => {
+                let end = text.len() + self.len;
+                text.extend_from_slice(block);
+                text.truncate(end);
+            }
+            _ => text.extend_from_slice(&self.bytes[..self.len]),
+        }
+    }
+}
+
+/// A text that is a [`Piece`] of many lines.
+pub(crate) struct Padded {
+    bytes: Vec<u8>,
+    len: usize,
+}
+
+impl Padded {
+    pub(crate) fn new(text: impl Into<Vec<u8>>) -> Self {
+        let mut bytes: Vec<u8> = text.into();
+        let len = bytes.len();
+        bytes.resize(len.max(BLOCK_BYTES), 0);
+        Self { bytes, len }
+    }
+
+    pub(crate) fn piece(&self) -> Piece<'_> {
+        Piece::of(&self.bytes, self.len)
+    }
+}
+
+/// A part of a page is so long, or a little longer: so that what it costs to begin one does not count,
+/// and it is in the cache when it is compressed or sent.
+const PART_BYTES: usize = 64 * 1024;
+/// Room for the line or the block with which a part passes its length.
+const OVERHANG_BYTES: usize = 1024;
+
+/// A page in the making, which is passed on part by part. Its lines are right if names and label names
+/// are; label values may be any text.
+pub(crate) struct PageWriter<'p> {
     format: Format,
     text: Vec<u8>,
-    /// Takes over `text` whenever that is longer than `chunk_bytes`.
     compressor: Option<GzEncoder<Vec<u8>>>,
-    chunk_bytes: usize,
+    pass_on: &'p mut dyn FnMut(Vec<u8>),
     samples: u64,
 }
 
-impl PageWriter {
-    /// An empty page that expects to grow to `expected_bytes` before compression.
-    pub(crate) fn new(format: Format, encoding: Encoding, expected_bytes: usize) -> Self {
-        let (capacity, compressor, chunk_bytes) = match encoding {
-            Encoding::Identity => (expected_bytes, None, usize::MAX),
-            Encoding::Gzip => {
-                let capacity = expected_bytes.min(CHUNK_BYTES + CHUNK_BYTES / 4);
-                let room = Vec::with_capacity(expected_bytes / LEAST_RATIO);
-                (capacity, Some(GzEncoder::new(room, Compression::fast())), CHUNK_BYTES)
-            }
+impl<'p> PageWriter<'p> {
+    /// An empty page.
+    pub(crate) fn new(format: Format, encoding: Encoding, pass_on: &'p mut dyn FnMut(Vec<u8>)) -> Self {
+        let compressor = match encoding {
+            Encoding::Identity => None,
+            Encoding::Gzip => Some(GzEncoder::new(empty_part(), Compression::fast())),
         };
-        Self { format, text: Vec::with_capacity(capacity), compressor, chunk_bytes, samples: 0 }
+        Self { format, text: empty_part(), compressor, pass_on, samples: 0 }
     }
 
     /// The format of the page.
@@ -71,7 +127,7 @@ impl PageWriter {
         let before = self.samples;
         self.head(name, family_type, help);
         samples(self);
-        // Only a sample can have handed text to the compressor, so without one all of it is still here.
+        // Only a sample can have ended a part, so without one all of it is still here.
         if self.samples == before {
             self.text.truncate(start);
         }
@@ -100,57 +156,52 @@ impl PageWriter {
         }
     }
 
-    /// Writes one sample. `name`, `labels` and `end` stand one after another as they are: together
-    /// they are everything up to the value, such as `up`, `{account="a"` and `} `.
-    pub(crate) fn sample(&mut self, name: &[u8], labels: &[u8], end: &[u8], value: Value) {
-        self.samples(name, labels, [(end, value)]);
-    }
-
-    /// Writes samples that differ in their ends and values alone.
-    pub(crate) fn samples(
-        &mut self,
-        name: &[u8],
-        labels: &[u8],
-        ends: impl IntoIterator<Item = (impl AsRef<[u8]>, Value)>,
-    ) {
+    /// Writes one sample. `parts` stand one after another as they are: together they are everything up
+    /// to the value, such as `up`, `{account="a"` and `} `.
+    #[expect(clippy::inline_always, reason = "the kind of value is known where it is written")]
+    #[inline(always)]
+    pub(crate) fn sample<const PARTS: usize>(&mut self, parts: [Piece<'_>; PARTS], value: Value) {
         let text = &mut self.text;
-        let start = text.len();
-        let same = start..start + name.len() + labels.len();
-        for (end, value) in ends {
-            if text.len() == start {
-                text.extend_from_slice(name);
-                text.extend_from_slice(labels);
-            } else {
-                text.extend_from_within(same.clone());
-            }
-            text.extend_from_slice(end.as_ref());
-            push_value(text, value);
-            text.push(b'\n');
-            self.samples += 1;
+        for part in parts {
+            part.push_to(text);
         }
-        if self.text.len() >= self.chunk_bytes {
-            self.compress();
+        push_value(text, value);
+        text.push(b'\n');
+        self.samples += 1;
+        if text.len() >= PART_BYTES {
+            self.end_part();
         }
     }
 
-    fn compress(&mut self) {
-        if let Some(compressor) = &mut self.compressor {
-            infallible(compressor.write_all(&self.text));
-            self.text.clear();
+    fn end_part(&mut self) {
+        let Some(compressor) = &mut self.compressor else {
+            (self.pass_on)(std::mem::replace(&mut self.text, empty_part()));
+            return;
+        };
+        infallible(compressor.write_all(&self.text));
+        self.text.clear();
+        if compressor.get_ref().len() >= PART_BYTES {
+            (self.pass_on)(std::mem::replace(compressor.get_mut(), empty_part()));
         }
     }
 
-    /// The bytes of the page, compressed if it is.
-    pub(crate) fn finish(mut self) -> Vec<u8> {
+    /// Passes on what is left.
+    pub(crate) fn finish(mut self) {
         if self.format == Format::OpenMetrics {
             push_all(&mut self.text, &["# EOF\n"]);
         }
-        self.compress();
-        match self.compressor {
-            Some(compressor) => infallible(compressor.finish()),
-            None => self.text,
+        if let Some(mut compressor) = self.compressor {
+            infallible(compressor.write_all(&self.text));
+            self.text = infallible(compressor.finish());
+        }
+        if !self.text.is_empty() {
+            (self.pass_on)(self.text);
         }
     }
+}
+
+fn empty_part() -> Vec<u8> {
+    Vec::with_capacity(PART_BYTES + OVERHANG_BYTES)
 }
 
 #[expect(clippy::expect_used, reason = "the compressor writes to a Vec, which takes everything")]
@@ -193,14 +244,17 @@ fn push_escaped(text: &mut Vec<u8>, value: &str, is_special: impl Fn(u8) -> bool
     text.extend_from_slice(rest);
 }
 
+#[inline]
 fn push_value(text: &mut Vec<u8>, value: Value) {
     match value {
         Value::Count(count) => push_count(text, count),
         Value::Float(number) => push_float(text, number),
+        Value::Share(part, whole) => push_share(text, part, whole),
         Value::Moment(moment) => push_moment(text, moment),
     }
 }
 
+#[inline]
 fn push_count(text: &mut Vec<u8>, count: u64) {
     text.extend_from_slice(itoa::Buffer::new().format(count).as_bytes());
 }
@@ -228,13 +282,33 @@ fn push_moment(text: &mut Vec<u8>, moment: WallTime) {
     if moment.millis() < 0 {
         text.push(b'-');
     }
-    let millis = moment.millis().unsigned_abs();
-    push_count(text, millis / 1000);
-    let fraction = millis % 1000;
+    push_decimal(text, moment.millis().unsigned_abs(), 1000);
+}
+
+/// Most usual limits are powers of ten, by which a number is divided without the cost of a float: as
+/// long as it has at most 15 digits, its decimal is the one that reads back as the float.
+fn push_share(text: &mut Vec<u8>, part: u64, whole: u64) {
+    const EXACT: u64 = 1_000_000_000_000_000;
+    let is_power_of_ten = || whole.checked_ilog10().is_some_and(|digits| whole == 10_u64.pow(digits));
+    if part < EXACT && whole < EXACT && is_power_of_ten() {
+        push_decimal(text, part, whole);
+        if !part.is_multiple_of(whole) {
+            let zeros = text.iter().rev().take_while(|digit| **digit == b'0').count();
+            text.truncate(text.len() - zeros);
+        }
+    } else {
+        push_float(text, part as f64 / whole as f64);
+    }
+}
+
+/// `number` divided by `scale`, which is a power of ten.
+fn push_decimal(text: &mut Vec<u8>, number: u64, scale: u64) {
+    push_count(text, number / scale);
+    let fraction = number % scale;
     if fraction > 0 {
-        // The leading 1 keeps the zeros behind the point; the point takes its place.
+        // The leading digit keeps the zeros behind the point; the point takes its place.
         let point = text.len();
-        push_count(text, 1000 + fraction);
+        push_count(text, scale + fraction);
         text[point] = b'.';
     }
 }

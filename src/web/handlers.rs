@@ -21,7 +21,7 @@ use crate::store::LastPoll;
 use crate::web::external_url::ExternalUrl;
 use crate::web::negotiate::{self, Language};
 use crate::web::ready::ReadyState;
-use crate::web::rendering::{RenderingFailed, SharedPage};
+use crate::web::rendering::{Answer, RenderingFailed, SharedPage};
 use crate::web::status::Shown;
 use crate::web::status::query::View;
 use crate::web::turns::Turns;
@@ -98,7 +98,7 @@ pub(super) async fn metrics(
     let page = match account {
         None => pages.state.renderings.page(format, encoding).await,
         Some(name) => match of_account(&pages.state, &name, format, encoding) {
-            Some(page) => Ok(page.into()),
+            Some(page) => Ok(Answer::Whole(page.into())),
             None => return told(StatusCode::NOT_FOUND, "There is no account of this name."),
         },
     };
@@ -167,7 +167,7 @@ pub(super) async fn status(State(pages): Shared, RawQuery(query): RawQuery, head
     let page = match language {
         _ if view != View::default() => {
             let shown = pages.shown.clone();
-            pages.views.page(move || shown.html(&view, language)).await
+            pages.views.page(move || shown.html(&view, language)).await.map(Answer::Whole)
         }
         Language::En => pages.status_en.get().await,
         Language::Zh => pages.status_zh.get().await,

@@ -1,15 +1,17 @@
-//! Pages that are expensive to make are made once for all who wait for them, and few copies are
-//! alive at a time, so that memory is bounded whatever the number and slowness of clients.
+//! Pages that are expensive to make are made once for all who wait for them, and sent while they are
+//! made. Few are alive at a time, so that memory is bounded whatever the number and slowness of clients.
+
+mod made;
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use axum::body::Bytes;
 use thiserror::Error;
-use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
+pub use self::made::Answer;
+use self::made::{Made, Reading};
 use crate::metrics::{Encoding, Format};
 
 /// A page could not be made; the log says so too. The next request tries anew.
@@ -27,12 +29,16 @@ pub struct Renderings {
 }
 
 impl Renderings {
-    /// Pages made by `render`, which runs on the blocking pool and may take its time.
-    pub fn new(render: impl Fn(Format, Encoding) -> Vec<u8> + Send + Sync + 'static) -> Self {
+    /// Pages made by `render`, which runs on the blocking pool, may take its time, and passes on each
+    /// part of the page as soon as it is made.
+    pub fn new(render: impl Fn(Format, Encoding, &mut dyn FnMut(Vec<u8>)) + Send + Sync + 'static) -> Self {
         let render = Arc::new(render);
         let page = |format, encoding| {
             let render = Arc::clone(&render);
-            SharedPage::new(move || Ok(render(format, encoding)))
+            SharedPage::in_parts(move |pass_on| {
+                render(format, encoding, pass_on);
+                Ok(())
+            })
         };
         Self {
             text: page(Format::Text, Encoding::Identity),
@@ -42,10 +48,8 @@ impl Renderings {
         }
     }
 
-    /// The page, at least as new as the oldest answer still being sent. Of one format and
-    /// encoding, one is rendered at a time and at most two are alive; a page is alive while any
-    /// returned `Bytes` of it is.
-    pub async fn page(&self, format: Format, encoding: Encoding) -> Result<Bytes, RenderingFailed> {
+    /// The page of one format and encoding, as [`SharedPage::get`] says.
+    pub async fn page(&self, format: Format, encoding: Encoding) -> Result<Answer, RenderingFailed> {
         let page = match (format, encoding) {
             (Format::Text, Encoding::Identity) => &self.text,
             (Format::Text, Encoding::Gzip) => &self.text_gzip,
@@ -56,25 +60,30 @@ impl Renderings {
     }
 }
 
-/// Most pages alive: one that slow clients hold, one fresh for the others.
+/// Most pages alive: one that slow clients hold, one for the others.
 const MOST_ALIVE: usize = 2;
 
-type Page = Arc<Vec<u8>>;
-type Outcome = Option<Result<Page, RenderingFailed>>;
+type Render = dyn Fn(&mut dyn FnMut(Vec<u8>)) -> Result<(), RenderingFailed> + Send + Sync;
+
+/// One page that all who ask for it share.
+///
+/// One is made at a time and at most [`MOST_ALIVE`] are alive, which a page is while an answer sends it.
+/// The first gives its memory back part by part, as far as all have read who asked before it was begun;
+/// who comes later waits for the next one. That is kept whole, so that those can share it who come while
+/// both are alive.
+pub(super) struct SharedPage {
+    render: Arc<Render>,
+    // Held for a few instructions only, never across an await or a rendering.
+    alive: Arc<Mutex<Alive>>,
+}
 
 #[derive(Default)]
 struct Alive {
-    /// The rendering that is under way; whoever comes meanwhile waits for it too.
-    under_way: Option<watch::Receiver<Outcome>>,
+    is_making: bool,
+    /// Asked for, and begun when the one that is being made is done.
+    next: Option<Arc<Made>>,
     /// Newest last.
-    pages: Vec<Weak<Vec<u8>>>,
-}
-
-/// One page that all who ask for it share.
-pub(super) struct SharedPage {
-    render: Arc<dyn Fn() -> Result<Vec<u8>, RenderingFailed> + Send + Sync>,
-    // Held for a few instructions only, never across an await or a rendering.
-    alive: Arc<Mutex<Alive>>,
+    pages: Vec<Weak<Made>>,
 }
 
 impl fmt::Debug for SharedPage {
@@ -83,73 +92,90 @@ impl fmt::Debug for SharedPage {
     }
 }
 
-enum Next {
-    Take(Page),
-    Await(watch::Receiver<Outcome>),
-}
-
 impl SharedPage {
+    /// A page that `render` makes as a whole.
     pub(super) fn new(render: impl Fn() -> Result<Vec<u8>, RenderingFailed> + Send + Sync + 'static) -> Self {
+        Self::in_parts(move |pass_on| {
+            pass_on(render()?);
+            Ok(())
+        })
+    }
+
+    /// A page of which `render` passes on part by part.
+    fn in_parts(
+        render: impl Fn(&mut dyn FnMut(Vec<u8>)) -> Result<(), RenderingFailed> + Send + Sync + 'static,
+    ) -> Self {
         Self { render: Arc::new(render), alive: Arc::default() }
     }
 
-    /// The page that is being rendered; a new one if none is; the newest alive if
-    /// [`MOST_ALIVE`] are.
-    pub(super) async fn get(&self) -> Result<Bytes, RenderingFailed> {
-        let page = match self.next() {
-            Next::Take(page) => page,
-            Next::Await(mut outcome) => {
-                let outcome = outcome.wait_for(Option::is_some).await.map_err(|_| RenderingFailed)?;
-                outcome.clone().unwrap_or(Err(RenderingFailed))?
-            }
-        };
-        Ok(Bytes::from_owner(Held(page)))
+    /// A page that is begun after this call; or one that is kept whole, if it is being made or
+    /// [`MOST_ALIVE`] are alive. Returns when its first part is made.
+    pub(super) async fn get(&self) -> Result<Answer, RenderingFailed> {
+        let reading = self.read();
+        reading.answer().await
     }
 
-    fn next(&self) -> Next {
-        let mut alive = self.alive.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(under_way) = &alive.under_way {
-            return Next::Await(under_way.clone());
+    fn read(&self) -> Reading {
+        let mut alive = lock(&self.alive);
+        if let Some(next) = &alive.next {
+            return Made::read(next);
         }
         alive.pages.retain(|page| page.strong_count() > 0);
-        if alive.pages.len() >= MOST_ALIVE
-            && let Some(page) = alive.pages.iter().rev().find_map(Weak::upgrade)
+        if (alive.is_making || alive.pages.len() >= MOST_ALIVE)
+            && let Some(kept) = alive.pages.iter().rev().filter_map(Weak::upgrade).find(|page| page.is_kept())
         {
-            return Next::Take(page);
+            return Made::read(&kept);
         }
-        let (sender, receiver) = watch::channel(None);
-        alive.under_way = Some(receiver.clone());
-        self.start(sender);
-        Next::Await(receiver)
+        let page = Arc::new(Made::default());
+        let reading = Made::read(&page);
+        if alive.is_making {
+            alive.next = Some(page);
+        } else {
+            alive.begin(&page);
+            self.make(page);
+        }
+        reading
     }
 
-    /// Renders apart from whoever asked first, so that the others do not depend on that client.
-    fn start(&self, sender: watch::Sender<Outcome>) {
-        let render = Arc::clone(&self.render);
-        let alive = Arc::clone(&self.alive);
+    /// Makes a page apart from whoever asked first, so that the others do not depend on that client;
+    /// and then the next one, for as long as there is one.
+    fn make(&self, mut page: Arc<Made>) {
+        let (render, alive) = (Arc::clone(&self.render), Arc::clone(&self.alive));
         spawn_blocking(move || {
-            let rendered = catch_unwind(AssertUnwindSafe(|| render())).unwrap_or(Err(RenderingFailed));
-            if rendered.is_err() {
-                tracing::error!("rendering a page failed");
+            loop {
+                let rendered =
+                    catch_unwind(AssertUnwindSafe(|| render(&mut |part| page.pass_on(part.into()))))
+                        .unwrap_or(Err(RenderingFailed));
+                if rendered.is_err() {
+                    tracing::error!("rendering a page failed");
+                }
+                let mut alive = lock(&alive);
+                let readers = page.end(rendered);
+                // First, so that for those who learn of the end it is alive through themselves alone.
+                drop(page);
+                readers.tell();
+                alive.is_making = false;
+                let Some(next) = alive.next.take() else { return };
+                alive.begin(&next);
+                page = next;
             }
-            let outcome = rendered.map(Arc::new);
-            let mut alive = alive.lock().unwrap_or_else(PoisonError::into_inner);
-            alive.under_way = None;
-            alive.pages.extend(outcome.as_ref().map(Arc::downgrade));
-            // The sender holds the page too, so it goes before anybody can count the pages again.
-            sender.send_replace(Some(outcome));
-            drop(sender);
         });
     }
 }
 
-/// Keeps a page alive for as long as some answer sends it.
-struct Held(Page);
-
-impl AsRef<[u8]> for Held {
-    fn as_ref(&self) -> &[u8] {
-        &self.0
+impl Alive {
+    fn begin(&mut self, page: &Arc<Made>) {
+        self.pages.retain(|page| page.strong_count() > 0);
+        if !self.pages.is_empty() {
+            page.keep();
+        }
+        self.pages.push(Arc::downgrade(page));
+        self.is_making = true;
     }
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -51,7 +51,9 @@ impl Site {
             telemetry_path: TelemetryPath::parse(path).unwrap(),
             external_url: None,
             tls: false,
-            renderings: Arc::new(Renderings::new(render)),
+            renderings: Arc::new(Renderings::new(move |format, encoding, pass_on| {
+                pass_on(render(format, encoding));
+            })),
             lifecycle,
             on_scrape: Box::new(move || _ = count.fetch_add(1, Ordering::SeqCst)),
         });

@@ -40,11 +40,14 @@ fn used() -> ExporterMetrics {
 
 /// One gathering, so that the values of `process_*` cannot differ between the pages.
 fn write(gathered: &[MetricFamily], format: Format) -> String {
-    let mut writer = PageWriter::new(format, Encoding::Identity, 0);
+    let mut page = Vec::new();
+    let mut pass_on = |part| page = part;
+    let mut writer = PageWriter::new(format, Encoding::Identity, &mut pass_on);
     for family in gathered {
         write_gathered(&mut writer, family);
     }
-    String::from_utf8(writer.finish()).unwrap()
+    writer.finish();
+    String::from_utf8(page).unwrap()
 }
 
 #[test]

@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use super::{AccountFamilies, Value, end, family, push_failing};
 use crate::metrics::family::{Family, account};
-use crate::metrics::write::{PageWriter, push_label};
+use crate::metrics::write::{Padded, PageWriter, Piece, push_label};
 use crate::store::{AuthorizerState, Failing, LastPoll, PlatformReadings, Readings};
 use crate::wechat::api::Api;
 use crate::wechat::collect::{ApiQuota, Collector};
 
 impl AccountFamilies<'_> {
     /// The families of the optional collectors.
-    pub(super) fn write_optional(&self, to: &mut PageWriter) {
+    pub(super) fn write_optional(&self, to: &mut PageWriter<'_>) {
         let now = self.page.now;
-        self.each_special(to, &account::DRAFTS, &[((), b"} ".to_vec())], |readings, ()| {
+        self.each_special(to, &account::DRAFTS, &[((), Padded::new("} "))], |readings, ()| {
             readings.draft.as_ref()?.held(readings.account.hold, now).map(|&drafts| Value::Count(drafts))
         });
         self.write_quota(to, &account::QUOTA_LIMIT, |quota| Some(quota.limit?.calls));
@@ -31,7 +31,12 @@ impl AccountFamilies<'_> {
         self.write_collector_failing(to);
     }
 
-    fn write_quota(&self, to: &mut PageWriter, family: &Family, value: impl Fn(&ApiQuota) -> Option<u64>) {
+    fn write_quota(
+        &self,
+        to: &mut PageWriter<'_>,
+        family: &Family,
+        value: impl Fn(&ApiQuota) -> Option<u64>,
+    ) {
         let apis = Api::ALL.map(|api| (api, end("api", api.label())));
         let now = self.page.now;
         self.each_special(to, family, &apis, |readings, api| {
@@ -40,16 +45,16 @@ impl AccountFamilies<'_> {
         });
     }
 
-    fn write_collector_failing(&self, to: &mut PageWriter) {
+    fn write_collector_failing(&self, to: &mut PageWriter<'_>) {
         let mut end = Vec::new();
         family(to, &account::COLLECTOR_FAILING, |to, name| {
-            for (readings, labels) in self.rows.special() {
+            for (row, readings) in self.rows.special() {
                 for (collector, failing) in optional_failures(readings) {
                     end.clear();
                     end.push(b',');
                     push_label(&mut end, "collector", collector.label());
                     push_failing(&mut end, failing);
-                    to.sample(name, labels, &end, Value::Count(1));
+                    to.sample([name, self.rows.labels(row), Piece::whole(&end)], Value::Count(1));
                 }
             }
         });
@@ -66,11 +71,11 @@ fn optional_failures(readings: &Readings) -> impl Iterator<Item = (Collector, &F
 }
 
 /// The families of third-party platforms.
-pub(super) fn write_platforms(platforms: &[Arc<PlatformReadings>], to: &mut PageWriter) {
+pub(super) fn write_platforms(platforms: &[Arc<PlatformReadings>], to: &mut PageWriter<'_>) {
     let states = AuthorizerState::ALL.map(|state| end("state", state.label()));
     each_platform(platforms, to, &account::PLATFORM_AUTHORIZERS, |to, name, readings, labels| {
         for (end, count) in states.iter().zip(readings.authorizers.iter().flatten()) {
-            to.sample(name, labels, end, Value::Count(*count));
+            to.sample([name, labels, end.piece()], Value::Count(*count));
         }
     });
     each_platform(platforms, to, &account::PLATFORM_UP, |to, name, readings, labels| {
@@ -79,28 +84,28 @@ pub(super) fn write_platforms(platforms: &[Arc<PlatformReadings>], to: &mut Page
             LastPoll::Succeeded => 1,
             LastPoll::Failed(_) => 0,
         };
-        to.sample(name, labels, b"} ", Value::Count(up));
+        to.sample([name, labels, Piece::whole(b"} ")], Value::Count(up));
     });
     each_platform(platforms, to, &account::PLATFORM_FAILING, |to, name, readings, labels| {
         if let LastPoll::Failed(failing) = &readings.last_call {
             let mut end = Vec::new();
             push_failing(&mut end, failing);
-            to.sample(name, labels, &end, Value::Count(1));
+            to.sample([name, labels, Piece::whole(&end)], Value::Count(1));
         }
     });
 }
 
 fn each_platform(
     platforms: &[Arc<PlatformReadings>],
-    to: &mut PageWriter,
+    to: &mut PageWriter<'_>,
     of: &Family,
-    samples: impl Fn(&mut PageWriter, &[u8], &PlatformReadings, &[u8]),
+    samples: impl Fn(&mut PageWriter<'_>, Piece<'_>, &PlatformReadings, Piece<'_>),
 ) {
     family(to, of, |to, name| {
         for readings in platforms {
             let mut labels = vec![b'{'];
             push_label(&mut labels, "platform", readings.name.as_str());
-            samples(to, name, readings, &labels);
+            samples(to, name, readings, Piece::whole(&labels));
         }
     });
 }

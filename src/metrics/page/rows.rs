@@ -1,18 +1,22 @@
 //! What the families are made of that every account has, gathered in one pass over the readings: each
 //! family is a pass of its own, and to follow pointers to every account in each costs more than to write.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::WallTime;
 use crate::config::PerKind;
-use crate::metrics::write::push_label;
+use crate::metrics::write::{PIECE_ROOM, Piece, push_label};
 use crate::store::{LastPoll, MaterialCounts, Readings};
+
+/// What ends the labels of a series that has the account's alone.
+const LABELS_END: &[u8] = b"} ";
 
 /// One account's numbers.
 pub(super) struct Row {
-    /// Where the account's part of the labels ends.
-    labels_end: usize,
+    /// Where the account's label stands.
+    labels: Range<usize>,
     /// The counts that are still held.
     pub(super) counts: Option<MaterialCounts>,
     pub(super) limits: PerKind<u64>,
@@ -29,7 +33,7 @@ pub(super) struct Row {
 /// All accounts of a page.
 pub(super) struct Rows<'a> {
     readings: &'a [Arc<Readings>],
-    /// `{account="…"` of every account, one after another.
+    /// `{account="…"} ` of every account, one after another, and room behind the last.
     labels: Vec<u8>,
     numbers: Vec<Row>,
     /// Which accounts have more than a [`Row`] tells.
@@ -47,19 +51,23 @@ impl<'a> Rows<'a> {
         for (at, one) in readings.iter().enumerate() {
             rows.push(at, one, now);
         }
+        rows.labels.extend_from_slice(&PIECE_ROOM);
         rows
     }
 
     fn push(&mut self, at: usize, readings: &Readings, now: WallTime) {
+        let labels_start = self.labels.len();
         self.labels.push(b'{');
         push_label(&mut self.labels, "account", readings.account.name.as_str());
+        let labels = labels_start..self.labels.len();
+        self.labels.extend_from_slice(LABELS_END);
         let up = match readings.last_poll {
             LastPoll::Pending => None,
             LastPoll::Succeeded => Some(true),
             LastPoll::Failed(_) => Some(false),
         };
         self.numbers.push(Row {
-            labels_end: self.labels.len(),
+            labels,
             counts: readings.held(now).map(|good| good.counts),
             limits: readings.account.limits.items,
             up,
@@ -77,21 +85,23 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Every account's row, readings and labels.
-    pub(super) fn all(&self) -> impl Iterator<Item = (&Row, &'a Readings, &[u8])> {
-        let mut start = 0;
-        self.numbers.iter().zip(self.readings).map(move |(row, readings)| {
-            let labels = &self.labels[start..row.labels_end];
-            start = row.labels_end;
-            (row, readings.as_ref(), labels)
-        })
+    /// Every account's row and readings.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&Row, &'a Readings)> {
+        self.numbers.iter().zip(self.readings.iter().map(AsRef::as_ref))
     }
 
     /// The accounts that fail, pool their limits, or have optional collectors.
-    pub(super) fn special(&self) -> impl Iterator<Item = (&'a Readings, &[u8])> {
-        self.special.iter().map(|&at| {
-            let start = at.checked_sub(1).map_or(0, |before| self.numbers[before].labels_end);
-            (self.readings[at].as_ref(), &self.labels[start..self.numbers[at].labels_end])
-        })
+    pub(super) fn special(&self) -> impl Iterator<Item = (&Row, &'a Readings)> {
+        self.special.iter().map(|&at| (&self.numbers[at], self.readings[at].as_ref()))
+    }
+
+    /// `{account="…"`
+    pub(super) fn labels(&self, of: &Row) -> Piece<'_> {
+        Piece::of(&self.labels[of.labels.start..], of.labels.len())
+    }
+
+    /// `{account="…"} `
+    pub(super) fn only_label(&self, of: &Row) -> Piece<'_> {
+        Piece::of(&self.labels[of.labels.start..], of.labels.len() + LABELS_END.len())
     }
 }

@@ -215,25 +215,6 @@ fn a_compressed_page_is_the_same_page() {
     }
 }
 
-#[test]
-fn the_expected_size_is_enough() {
-    let readings: Vec<_> = fleet().into_iter().map(Arc::new).collect();
-    let own = ExporterMetrics::new().unwrap();
-    for count in [0, 1, 4] {
-        let page = Page {
-            readings: &readings[..count],
-            platforms: &[],
-            info_labels: &[],
-            now: NOW,
-            own: Some(&own),
-        };
-        let expected = expected_bytes(&page);
-        for format in [Format::Text, Format::OpenMetrics] {
-            assert!(render(&page, format, Encoding::Identity).len() <= expected);
-        }
-    }
-}
-
 /// The page without the values that differ from process to process.
 fn steady(page: &str) -> String {
     let varies =

@@ -1,6 +1,11 @@
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
+use axum::body::{Bytes, to_bytes};
+use axum::response::IntoResponse as _;
+use hyper::body::Body as _;
 use tokio::task::{JoinSet, yield_now};
 
 use super::*;
@@ -19,6 +24,50 @@ fn gated() -> (Arc<SharedPage>, mpsc::Sender<()>, Arc<AtomicUsize>) {
     (Arc::new(page), permit, rendered)
 }
 
+/// A page that is made of what is sent. Sent nothing, it ends; and it fails when the sender is gone.
+fn written() -> (SharedPage, mpsc::Sender<&'static str>) {
+    let (parts, to_come) = mpsc::channel::<&str>();
+    let to_come = Mutex::new(to_come);
+    let page = SharedPage::in_parts(move |pass_on| {
+        loop {
+            match to_come.lock().unwrap().recv() {
+                Ok("") => return Ok(()),
+                Ok(part) => pass_on(part.as_bytes().to_vec()),
+                Err(_) => return Err(RenderingFailed),
+            }
+        }
+    });
+    (page, parts)
+}
+
+fn send(parts: &mpsc::Sender<&'static str>, what: &[&'static str]) {
+    for part in what {
+        parts.send(part).unwrap();
+    }
+}
+
+async fn sent(answer: Answer) -> Result<Bytes, axum::Error> {
+    to_bytes(answer.into_response().into_body(), usize::MAX).await
+}
+
+async fn text(answer: Answer) -> String {
+    String::from_utf8(sent(answer).await.unwrap().into()).unwrap()
+}
+
+impl SharedPage {
+    /// The page, which is made as a whole.
+    async fn whole(&self) -> Result<Bytes, RenderingFailed> {
+        match self.get().await? {
+            Answer::Whole(page) => Ok(page),
+            Answer::InParts(parts) => panic!("{parts:?}"),
+        }
+    }
+
+    fn count_alive(&self) -> usize {
+        lock(&self.alive).pages.iter().filter(|page| page.strong_count() > 0).count()
+    }
+}
+
 /// Starts `count` callers and returns when each of them waits: on a single thread a started task
 /// runs on until it has to wait.
 async fn waiting(page: &Arc<SharedPage>, count: usize) -> JoinSet<Result<Bytes, RenderingFailed>> {
@@ -28,7 +77,7 @@ async fn waiting(page: &Arc<SharedPage>, count: usize) -> JoinSet<Result<Bytes, 
         let (page, started) = (Arc::clone(page), Arc::clone(&started));
         callers.spawn(async move {
             started.fetch_add(1, Ordering::SeqCst);
-            page.get().await
+            page.whole().await
         });
     }
     while started.load(Ordering::SeqCst) < count {
@@ -38,29 +87,31 @@ async fn waiting(page: &Arc<SharedPage>, count: usize) -> JoinSet<Result<Bytes, 
 }
 
 #[tokio::test]
-async fn callers_at_the_same_time_share_one_rendering() {
+async fn callers_share_the_next_rendering_while_one_is_made() {
     let (page, permit, rendered) = gated();
-    let callers = waiting(&page, 64).await;
-    permit.send(()).unwrap();
-    let pages = callers.join_all().await;
-    assert_eq!(pages.len(), 64);
-    assert!(pages.iter().all(|page| page.as_deref() == Ok(b"1")));
-    assert_eq!(rendered.load(Ordering::SeqCst), 1);
+    let first = waiting(&page, 1).await;
+    let others = waiting(&page, 63).await;
+    (0..2).for_each(|_| permit.send(()).unwrap());
+    assert_eq!(first.join_all().await[0].as_deref(), Ok(&b"1"[..]));
+    let others = others.join_all().await;
+    assert_eq!(others.len(), 63);
+    assert!(others.iter().all(|page| page.as_deref() == Ok(b"2")));
+    assert_eq!(rendered.load(Ordering::SeqCst), 2);
 }
 
 #[tokio::test]
 async fn at_most_two_pages_are_alive_however_slow_their_readers() {
     let (page, permit, rendered) = gated();
     (0..3).for_each(|_| permit.send(()).unwrap());
-    let first = page.get().await.unwrap();
-    let second = page.get().await.unwrap();
+    let first = page.whole().await.unwrap();
+    let second = page.whole().await.unwrap();
     for _ in 0..10 {
-        assert_eq!(page.get().await.as_deref(), Ok(&b"2"[..]), "the newest alive");
+        assert_eq!(page.whole().await.as_deref(), Ok(&b"2"[..]), "the newest alive");
     }
     assert_eq!(rendered.load(Ordering::SeqCst), 2);
 
     drop(second);
-    assert_eq!(page.get().await.as_deref(), Ok(&b"3"[..]), "a released page makes room for a new one");
+    assert_eq!(page.whole().await.as_deref(), Ok(&b"3"[..]), "a released page makes room for a new one");
     assert_eq!(first, "1");
 }
 
@@ -68,13 +119,12 @@ async fn at_most_two_pages_are_alive_however_slow_their_readers() {
 async fn a_clone_keeps_a_page_alive_and_its_end_frees_it() {
     let (page, permit, _) = gated();
     permit.send(()).unwrap();
-    let bytes = page.get().await.unwrap();
+    let bytes = page.whole().await.unwrap();
     let part = bytes.slice(..1);
     drop(bytes);
-    let alive = || page.alive.lock().unwrap().pages.iter().filter(|page| page.strong_count() > 0).count();
-    assert_eq!(alive(), 1);
+    assert_eq!(page.count_alive(), 1);
     drop(part);
-    assert_eq!(alive(), 0);
+    assert_eq!(page.count_alive(), 0);
 }
 
 #[tokio::test]
@@ -87,30 +137,109 @@ async fn a_panicking_rendering_fails_its_callers_and_not_the_next() {
         Ok(b"page".to_vec())
     }));
     let callers = waiting(&page, 3).await;
-    permit.send(false).unwrap();
+    (0..2).for_each(|_| permit.send(false).unwrap());
     assert_eq!(callers.join_all().await, vec![Err(RenderingFailed); 3]);
     permit.send(true).unwrap();
-    assert_eq!(page.get().await.as_deref(), Ok(&b"page"[..]));
+    assert_eq!(page.whole().await.as_deref(), Ok(&b"page"[..]));
 }
 
 #[tokio::test]
 async fn a_caller_that_goes_away_takes_nothing_with_it() {
     let (page, permit, rendered) = gated();
     let mut first = waiting(&page, 1).await;
+    let mut second = waiting(&page, 1).await;
     let others = waiting(&page, 3).await;
     first.shutdown().await;
-    permit.send(()).unwrap();
-    assert!(others.join_all().await.iter().all(|page| page.as_deref() == Ok(b"1")));
-    assert_eq!(rendered.load(Ordering::SeqCst), 1);
+    second.shutdown().await;
+    (0..2).for_each(|_| permit.send(()).unwrap());
+    assert!(others.join_all().await.iter().all(|page| page.as_deref() == Ok(b"2")));
+    assert_eq!(rendered.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_page_is_sent_while_it_is_made() {
+    let (page, parts) = written();
+    send(&parts, &["a", "b"]);
+    let answer = page.get().await.unwrap();
+    let mut body = answer.into_response().into_body();
+    let mut next = async || {
+        let frame = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await?;
+        Some(frame.unwrap().into_data().unwrap())
+    };
+    assert_eq!(next().await.unwrap(), "a");
+    assert_eq!(next().await.unwrap(), "b");
+    send(&parts, &["c"]);
+    assert_eq!(next().await.unwrap(), "c");
+    send(&parts, &[""]);
+    assert_eq!(next().await, None);
+}
+
+#[tokio::test]
+async fn the_length_of_a_short_page_is_told() {
+    let (page, parts) = written();
+    for (made, length) in [(&["abc", ""][..], Some(3)), (&[""], Some(0)), (&["a", "bc", ""], None)] {
+        send(&parts, made);
+        let body = page.get().await.unwrap().into_response().into_body();
+        assert_eq!(body.size_hint().exact(), length);
+        assert_eq!(to_bytes(body, usize::MAX).await.unwrap(), made.concat());
+    }
+}
+
+#[tokio::test]
+async fn who_comes_late_waits_for_the_next_page_or_shares_a_kept_one_from_its_beginning() {
+    let (page, parts) = written();
+    send(&parts, &["1", "a"]);
+    let first = page.get().await.unwrap();
+    let second = page.read();
+    send(&parts, &["", "2", "a"]);
+    let second = second.answer().await.unwrap();
+    let third = page.read();
+    send(&parts, &["b", ""]);
+    assert_eq!(text(third.answer().await.unwrap()).await, "2ab", "the second is in the making");
+    assert_eq!(text(page.get().await.unwrap()).await, "2ab", "two are alive");
+    assert_eq!(text(first).await, "1a");
+    assert_eq!(text(second).await, "2ab");
+    assert_eq!(page.count_alive(), 0);
+    send(&parts, &["3", ""]);
+    assert_eq!(text(page.get().await.unwrap()).await, "3");
+}
+
+#[tokio::test]
+async fn the_only_page_gives_back_what_was_read() {
+    let (page, parts) = written();
+    send(&parts, &["a", "b"]);
+    let answer = page.get().await.unwrap();
+    let made = lock(&page.alive).pages[0].upgrade().unwrap();
+    assert!(!made.is_kept());
+    send(&parts, &["c", ""]);
+    assert_eq!(text(answer).await, "abc");
+    drop(made);
+    assert_eq!(page.count_alive(), 0);
+}
+
+#[tokio::test]
+async fn a_page_that_fails_half_way_is_cut_short_for_all_who_read_it() {
+    let (page, parts) = written();
+    send(&parts, &["1", "a"]);
+    let first = page.get().await.unwrap();
+    let second = page.read();
+    send(&parts, &["", "2", "a"]);
+    let second = second.answer().await.unwrap();
+    drop(parts);
+    assert_eq!(text(first).await, "1a");
+    assert!(sent(second).await.is_err());
+    assert_eq!(page.get().await.unwrap_err(), RenderingFailed, "nothing came before it failed");
 }
 
 #[tokio::test]
 async fn each_format_and_encoding_has_its_own_page() {
-    let renderings = Renderings::new(|format, encoding| format!("{format:?} {encoding:?}").into_bytes());
+    let renderings = Renderings::new(|format, encoding, pass_on| {
+        pass_on(format!("{format:?} {encoding:?}").into_bytes());
+    });
     for format in [Format::Text, Format::OpenMetrics] {
         for encoding in [Encoding::Identity, Encoding::Gzip] {
             let page = renderings.page(format, encoding).await.unwrap();
-            assert_eq!(page, format!("{format:?} {encoding:?}"));
+            assert_eq!(text(page).await, format!("{format:?} {encoding:?}"));
         }
     }
 }

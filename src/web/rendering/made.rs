@@ -1,0 +1,179 @@
+//! A page while it is made, and those who read it meanwhile.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+
+use axum::body::{Body, Bytes};
+use axum::response::{IntoResponse, Response};
+use hyper::body::{Body as HttpBody, Frame};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::{RenderingFailed, lock};
+
+type Message = Result<Bytes, RenderingFailed>;
+
+/// A page that is being made, or is made. Alive while somebody reads it.
+#[derive(Debug, Default)]
+pub(super) struct Made {
+    // Held for a few instructions only, never across an await.
+    parts: Mutex<Parts>,
+}
+
+#[derive(Debug, Default)]
+struct Parts {
+    /// All so far, if it is kept whole.
+    kept: Option<Vec<Bytes>>,
+    /// How it ended.
+    ended: Option<Result<(), RenderingFailed>>,
+    /// Who is passed the parts that come.
+    readers: Vec<UnboundedSender<Message>>,
+}
+
+impl Made {
+    /// Keeps it whole. To be called before its first part is made.
+    pub(super) fn keep(&self) {
+        lock(&self.parts).kept = Some(Vec::new());
+    }
+
+    /// Whether it can still be read from its beginning.
+    pub(super) fn is_kept(&self) -> bool {
+        lock(&self.parts).kept.is_some()
+    }
+
+    /// Reads it from its beginning. Before that is made, or if it is kept.
+    pub(super) fn read(page: &Arc<Self>) -> Reading {
+        let (sender, parts) = unbounded_channel();
+        let mut made = lock(&page.parts);
+        for part in made.kept.iter().flatten() {
+            pass(&sender, Ok(part.clone()));
+        }
+        match made.ended {
+            None => made.readers.push(sender),
+            Some(Ok(())) => {}
+            Some(Err(error)) => _ = pass(&sender, Err(error)),
+        }
+        Reading { parts, page: Arc::clone(page) }
+    }
+
+    /// Passes the next part on to all who read.
+    pub(super) fn pass_on(&self, part: Bytes) {
+        let mut made = lock(&self.parts);
+        made.readers.retain(|reader| pass(reader, Ok(part.clone())));
+        if let Some(kept) = &mut made.kept {
+            kept.push(part);
+        }
+    }
+
+    /// No part will follow, which those who read it have yet to be told.
+    pub(super) fn end(&self, how: Result<(), RenderingFailed>) -> Untold {
+        let mut made = lock(&self.parts);
+        made.ended = Some(how);
+        Untold { how, readers: std::mem::take(&mut made.readers) }
+    }
+}
+
+/// The readers of a page that has ended.
+#[must_use]
+pub(super) struct Untold {
+    how: Result<(), RenderingFailed>,
+    readers: Vec<UnboundedSender<Message>>,
+}
+
+impl Untold {
+    pub(super) fn tell(self) {
+        for reader in self.readers {
+            if let Err(error) = self.how {
+                pass(&reader, Err(error));
+            }
+        }
+    }
+}
+
+/// Whether there is somebody yet.
+fn pass(reader: &UnboundedSender<Message>, message: Message) -> bool {
+    reader.send(message).is_ok()
+}
+
+/// The parts of a page that are not yet read.
+#[derive(Debug)]
+pub(super) struct Reading {
+    parts: UnboundedReceiver<Message>,
+    page: Arc<Made>,
+}
+
+impl Reading {
+    /// Waits until it is known whether the first part is all.
+    pub(super) async fn answer(mut self) -> Result<Answer, RenderingFailed> {
+        let Some(first) = self.next().await.transpose()? else { return Ok(Answer::Whole(Bytes::new())) };
+        match self.next().await.transpose()? {
+            None => Ok(Answer::Whole(first)),
+            Some(second) => {
+                Ok(Answer::InParts(PartsBody { begun: VecDeque::from([first, second]), rest: self }))
+            }
+        }
+    }
+
+    async fn next(&mut self) -> Option<Message> {
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        let held = |part| Bytes::from_owner(Held { part, _page: Arc::clone(&self.page) });
+        self.parts.poll_recv(cx).map(|message| message.map(|message| message.map(held)))
+    }
+}
+
+/// Keeps a page alive for as long as some answer sends a part of it.
+struct Held {
+    part: Bytes,
+    _page: Arc<Made>,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.part
+    }
+}
+
+/// A page as it is sent. It is alive until this, and every part that was taken from it, is dropped.
+#[derive(Debug)]
+pub enum Answer {
+    /// Of a page that is short, or was made as a whole.
+    Whole(Bytes),
+    /// Of a page that is longer, and may still be in the making.
+    InParts(PartsBody),
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Whole(page) => page.into_response(),
+            Self::InParts(parts) => Body::new(parts).into_response(),
+        }
+    }
+}
+
+/// The body of an answer. Ends with an error if the page could not be made to its end.
+#[derive(Debug)]
+pub struct PartsBody {
+    begun: VecDeque<Bytes>,
+    rest: Reading,
+}
+
+impl HttpBody for PartsBody {
+    type Data = Bytes;
+    type Error = RenderingFailed;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, RenderingFailed>>> {
+        if let Some(part) = self.begun.pop_front() {
+            return Poll::Ready(Some(Ok(Frame::data(part))));
+        }
+        self.rest.poll_next(cx).map(|message| message.map(|message| message.map(Frame::data)))
+    }
+}
