@@ -1,4 +1,5 @@
 mod disk;
+mod groups;
 mod listing;
 mod long;
 mod parks;
