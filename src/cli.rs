@@ -70,62 +70,27 @@ pub enum Command {
     Health,
 }
 
+/// Flags that mean something to few sub-commands, and which these are.
+const OF_FEW: [(&str, &[&str]); 12] = [
+    ("config_file", &["doctor"]),
+    ("config_check", &[]),
+    ("once", &[]),
+    ("state_file", &[]),
+    ("shard", &[]),
+    ("total_shards", &[]),
+    ("listen", &["demo", "health"]),
+    ("telemetry_path", &["demo"]),
+    ("external_url", &["demo"]),
+    ("web_config_file", &[]),
+    ("auth_exempt_health", &[]),
+    ("enable_lifecycle", &["demo"]),
+];
+
 impl Command {
-    /// The flags that mean nothing to the sub-command of this name.
-    fn meaningless(name: &str) -> &'static [&'static str] {
-        match name {
-            "demo" => &[
-                "config_file",
-                "config_check",
-                "once",
-                "state_file",
-                "shard",
-                "total_shards",
-                "web_config_file",
-                "auth_exempt_health",
-            ],
-            "simulate" => &[
-                "config_file",
-                "config_check",
-                "once",
-                "state_file",
-                "shard",
-                "total_shards",
-                "listen",
-                "telemetry_path",
-                "external_url",
-                "web_config_file",
-                "auth_exempt_health",
-                "enable_lifecycle",
-            ],
-            "health" => &[
-                "config_file",
-                "config_check",
-                "once",
-                "state_file",
-                "shard",
-                "total_shards",
-                "telemetry_path",
-                "external_url",
-                "web_config_file",
-                "auth_exempt_health",
-                "enable_lifecycle",
-            ],
-            "doctor" => &[
-                "config_check",
-                "once",
-                "state_file",
-                "shard",
-                "total_shards",
-                "listen",
-                "telemetry_path",
-                "external_url",
-                "web_config_file",
-                "auth_exempt_health",
-                "enable_lifecycle",
-            ],
-            _ => &[],
-        }
+    /// Whether the flag of this id means something to the sub-command of this name; all do without one.
+    fn heeds(name: Option<&str>, flag: &str) -> bool {
+        let row = OF_FEW.iter().find(|(of_few, _)| *of_few == flag);
+        name.zip(row).is_none_or(|(name, (_, heeded_by))| heeded_by.contains(&name))
     }
 }
 

@@ -64,5 +64,5 @@ fn heading(flag: &str) -> &'static str {
 }
 
 fn has_meaning(flag: &Arg, sub_command: &str) -> bool {
-    !SubCommand::meaningless(sub_command).contains(&flag.get_id().as_str())
+    SubCommand::heeds(Some(sub_command), flag.get_id().as_str())
 }

@@ -37,10 +37,10 @@ impl Cli {
             .of(total_shards, &host_name())
             .map_err(|wrong| command.error(ErrorKind::ValueValidation, wrong))?;
         let given = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
-        let meaningless = Command::meaningless(matches.subcommand_name().unwrap_or_default());
-        if let Some(id) = meaningless.iter().find(|id| given(id)) {
-            let flag = command.get_arguments().find(|arg| arg.get_id() == id).and_then(|arg| arg.get_long());
-            let message = format!("--{} has no meaning for this sub-command", flag.unwrap_or(id));
+        let is_ignored = |id: &str| given(id) && !Command::heeds(matches.subcommand_name(), id);
+        let ignored = command.get_arguments().find(|flag| is_ignored(flag.get_id().as_str()));
+        if let Some(flag) = ignored.map(|flag| flag.get_long().unwrap_or(flag.get_id().as_str()).to_owned()) {
+            let message = format!("--{flag} has no meaning for this sub-command");
             return Err(command.error(ErrorKind::ArgumentConflict, message));
         }
         let chosen =

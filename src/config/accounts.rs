@@ -135,14 +135,14 @@ impl RawAccount {
         variables: &Variables<'_>,
     ) -> Self {
         section.require("app_id", format_args!("give {}", AppId::RULE));
-        let short_text = format!("a text of at most {LONGEST_DISPLAY_NAME} bytes");
+        let short_text = format_args!("a text of at most {LONGEST_DISPLAY_NAME} bytes");
         let short = |text: &str| (text.len() <= LONGEST_DISPLAY_NAME).then(|| Box::from(text));
         let raw = Self {
             rank,
             path: section.path().into(),
             name,
             app_id: section.text("app_id", "an app id", AppId::RULE, AppId::parse),
-            display_name: section.text("display_name", &short_text, "shorten it", short).unwrap_or_default(),
+            display_name: section.text("display_name", short_text, "shorten it", short).unwrap_or_default(),
             keys: AccountKeys::read(&mut section, variables),
             token: account_token(&mut section, variables),
         };

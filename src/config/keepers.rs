@@ -74,6 +74,9 @@ impl Settling<'_> {
     /// from, then the first in the order of `files`. The others are broken, and what is running of
     /// a broken file goes on.
     pub(super) fn settle(&self, files: Vec<ReadFile>) -> Vec<SettledFile> {
+        if files.is_empty() {
+            return Vec::new();
+        }
         let mut main = Claims::new(self.variables);
         for account in self.main_accounts {
             main.add(Owner::Main, account);

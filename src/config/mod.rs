@@ -104,7 +104,7 @@ impl Config {
         let Self { api, info_labels, accounts, platforms, account_files: _, shard: _ } = self;
         // The rates follow from the accounts that are owned.
         let ApiConfig { timeout, connect_timeout, requests_per_second: _, max_in_flight: _, ca_file } = api;
-        let mut hash = HashWriter(Xxh3::new());
+        let mut hash = HashWriter::default();
         let written = write!(hash, "{timeout:?}{connect_timeout:?}{ca_file:?}{info_labels:?}{accounts:?}");
         debug_assert!(written.is_ok(), "a hash takes any text");
         for platform in platforms {
@@ -113,7 +113,7 @@ impl Config {
             let written = write!(hash, "{platform:?}");
             debug_assert!(written.is_ok(), "a hash takes any text");
         }
-        hash.0.digest() >> 11
+        hash.digest() >> 11
     }
 }
 
@@ -132,12 +132,28 @@ pub struct ApiConfig {
     pub ca_file: Option<PathBuf>,
 }
 
-/// Hashes text as it is written.
-struct HashWriter(Xxh3);
+/// Hashes text as it is written, many small pieces at a time.
+#[derive(Default)]
+struct HashWriter {
+    hash: Xxh3,
+    unhashed: String,
+}
+
+impl HashWriter {
+    fn digest(mut self) -> u64 {
+        self.hash.update(self.unhashed.as_bytes());
+        self.hash.digest()
+    }
+}
 
 impl fmt::Write for HashWriter {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0.update(text.as_bytes());
+        const MOST_BYTES: usize = 16 * 1024;
+        self.unhashed.push_str(text);
+        if self.unhashed.len() > MOST_BYTES {
+            self.hash.update(self.unhashed.as_bytes());
+            self.unhashed.clear();
+        }
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 //! left at the end is unknown.
 
 use std::collections::HashSet;
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -21,6 +21,19 @@ pub(super) struct Section<'r> {
     taken: Vec<&'static str>,
     from_variables: Vec<&'static str>,
     report: &'r Report,
+}
+
+/// The names in a table, for a message.
+pub(super) struct Names<'t, T>(pub(super) &'t [(&'static str, T)]);
+
+impl<T> Display for Names<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, (name, _)) in self.0.iter().enumerate() {
+            f.write_str(if at == 0 { "" } else { ", " })?;
+            f.write_str(name)?;
+        }
+        Ok(())
+    }
 }
 
 /// A range of durations, and the same as an operator would write it.
@@ -117,11 +130,11 @@ impl<'r> Section<'r> {
     pub(super) fn text<T>(
         &mut self,
         key: &'static str,
-        what: &str,
+        what: impl Display,
         rule: impl Display,
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Option<T> {
-        let scalar = self.scalar(key, what, &rule)?;
+        let scalar = self.scalar(key, &what, &rule)?;
         if scalar.form == Form::Bare {
             self.fault(key, format_args!("a bare number or boolean, not {what}"), "write it in quotes");
             return None;
@@ -140,11 +153,11 @@ impl<'r> Section<'r> {
         what: &str,
         table: &[(&'static str, T)],
     ) -> Option<T> {
-        let names: Vec<&'static str> = table.iter().map(|(name, _)| *name).collect();
-        let rule = format!("known here: {}", names.join(", "));
-        let scalar = self.scalar(key, what, &rule)?;
+        let rule = format_args!("known here: {}", Names(table));
+        let scalar = self.scalar(key, what, rule)?;
         let found = table.iter().find(|(name, _)| *name == scalar.text).map(|(_, choice)| *choice);
         if found.is_none() {
+            let names: Vec<&'static str> = table.iter().map(|(name, _)| *name).collect();
             let meant = nearest(&scalar.text, &names).map_or_else(String::new, did_you_mean);
             self.fault(key, format_args!("not {what}"), format_args!("{meant}{rule}"));
         }
@@ -153,8 +166,8 @@ impl<'r> Section<'r> {
 
     /// A duration within `span`.
     pub(super) fn duration(&mut self, key: &'static str, span: Span) -> Option<Duration> {
-        let rule = format!("write a duration from {}, with its unit", span.text);
-        let scalar = self.scalar(key, "a duration", &rule)?;
+        let rule = format_args!("write a duration from {}, with its unit", span.text);
+        let scalar = self.scalar(key, "a duration", rule)?;
         let parsed = match scalar.text.as_str() {
             "0" => Some(Duration::ZERO),
             text => SpanParser::new().parse_unsigned_duration(text).ok(),
@@ -176,8 +189,9 @@ impl<'r> Section<'r> {
 
     /// A whole number within `range`.
     pub(super) fn whole_from(&mut self, key: &'static str, range: RangeInclusive<u64>) -> Option<u64> {
-        let rule = format!("write a whole number from {} to {}, without quotes", range.start(), range.end());
-        let scalar = self.scalar(key, "a whole number", &rule)?;
+        let rule =
+            format_args!("write a whole number from {} to {}, without quotes", range.start(), range.end());
+        let scalar = self.scalar(key, "a whole number", rule)?;
         let parsed = scalar.text.parse().ok().filter(|_| scalar.form != Form::Text);
         let wrong = match parsed {
             Some(number) if range.contains(&number) => return parsed,
@@ -195,8 +209,8 @@ impl<'r> Section<'r> {
         range: &str,
         fits: impl FnOnce(Share) -> bool,
     ) -> Option<Share> {
-        let rule = format!("write a decimal number {range}, {}", Share::RULE);
-        let scalar = self.scalar(key, "a decimal number", &rule)?;
+        let rule = format_args!("write a decimal number {range}, {}", Share::RULE);
+        let scalar = self.scalar(key, "a decimal number", rule)?;
         let parsed = Share::parse(&scalar.text);
         let wrong = match parsed {
             Some(share) if fits(share) => return parsed,
@@ -282,7 +296,12 @@ impl<'r> Section<'r> {
     }
 
     /// A value that is one piece of text or a bare number or boolean, as it is written.
-    pub(super) fn scalar(&mut self, key: &'static str, what: &str, rule: impl Display) -> Option<Scalar> {
+    pub(super) fn scalar(
+        &mut self,
+        key: &'static str,
+        what: impl Display,
+        rule: impl Display,
+    ) -> Option<Scalar> {
         match self.take(key)? {
             Node::Scalar(scalar) if scalar.form == Form::Variable && scalar.text.is_empty() => {
                 self.fault(key, "empty", rule);
@@ -298,6 +317,12 @@ impl<'r> Section<'r> {
 
 /// Keeps the first of the entries that share a key, and reports the others.
 pub(super) fn refuse_duplicates(path: &str, entries: &mut Vec<(String, Node)>, report: &Report) {
+    // Nearly always there are none, which this tells at a fraction of the cost.
+    let mut keys: Vec<&str> = entries.iter().map(|(key, _)| key.as_str()).collect();
+    keys.sort_unstable();
+    if keys.windows(2).all(|pair| pair[0] != pair[1]) {
+        return;
+    }
     let mut seen = HashSet::new();
     let repeated: Vec<bool> = entries.iter().map(|(key, _)| !seen.insert(key.as_str())).collect();
     for ((key, _), _) in entries.iter().zip(&repeated).filter(|(_, repeated)| **repeated) {

@@ -9,7 +9,7 @@ use super::platform::{AuthorizerToken, ComponentToken, PlatformName};
 use super::read_only::{self, ReadBy};
 use super::secret_keys::{APP_SECRET, COMPONENT_APP_SECRET, REFRESH_TOKEN};
 use super::secrets::{Variables, non_empty};
-use super::section::Section;
+use super::section::{Names, Section};
 use super::token::{ReadOnlySource, TokenSource};
 
 /// Reads the keys of one source.
@@ -85,11 +85,9 @@ fn required<T>(
     variables: &Variables<'_>,
     sources: &[(&'static str, Read<T>)],
 ) -> Option<T> {
-    let names: Vec<&str> = sources.iter().map(|(name, _)| *name).collect();
-    let right = format!("give a map with a `source`: {}", names.join(", "));
-    section.require(key, &right);
+    section.require(key, format_args!("give a map with a `source`: {}", Names(sources)));
     let inner = section.section(key)?;
-    inner.require("source", format_args!("give one of {}", names.join(", ")));
+    inner.require("source", format_args!("give one of {}", Names(sources)));
     read(inner, variables, sources, None)
 }
 

@@ -1,7 +1,7 @@
 //! The platforms that run, brought in line with each configuration. Discovery rests while that is
 //! done, so that nothing changes under its hands, and nothing is told out of turn.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -117,7 +117,9 @@ impl RunningPlatforms {
         by_hand: impl Iterator<Item = AppId>,
     ) -> Vec<AccountName> {
         self.pause().await;
-        let listed_otherwise = self.common.claims.list_by_hand(by_hand.collect());
+        // Without a platform nobody asks who is listed by hand, and the others are many.
+        let by_hand = if platforms.is_empty() { HashSet::new() } else { by_hand.collect() };
+        let listed_otherwise = self.common.claims.list_by_hand(by_hand);
         let mut gone = Vec::new();
         let mut before = std::mem::take(&mut self.running);
         let mut is_changed = !listed_otherwise.is_empty();

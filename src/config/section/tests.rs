@@ -6,7 +6,7 @@ const SPAN: Span =
     Span { least: Duration::from_millis(100), most: Duration::from_secs(3600), text: "`100ms` to `1h`" };
 
 /// What `read` makes of one value, with the faults there are.
-fn check<T: PartialEq + std::fmt::Debug>(
+fn check<T: PartialEq + fmt::Debug>(
     scalar: (&str, Form),
     read: impl FnOnce(&mut Section<'_>) -> Option<T>,
     expected: Result<T, &str>,
