@@ -42,6 +42,21 @@ def get(url, gzip=False, keep=False):
     head = head.decode("latin-1").lower()
     if head.split()[1] != "200" or gzip != ("content-encoding: gzip" in head):
         raise RuntimeError(f"{url}: {head}")
-    if f"content-length: {count}" not in head and "transfer-encoding: chunked" not in head:
+    body = b"".join(kept)
+    if "transfer-encoding: chunked" in head:
+        body = joined(body) if keep else b""
+    elif f"content-length: {count}" not in head:
         raise RuntimeError(f"{url}: {count} bytes came: {head}")
-    return Answer(seconds, count, b"".join(kept) if keep else b"")
+    return Answer(seconds, count, body if keep else b"")
+
+
+def joined(chunked):
+    """A body without the lengths of its parts. One that was cut short is an error."""
+    parts, at = [], 0
+    while True:
+        end = chunked.index(b"\r\n", at)
+        length = int(chunked[at:end], 16)
+        if length == 0:
+            return b"".join(parts)
+        parts.append(chunked[end + 2 : end + 2 + length])
+        at = end + 2 + length + 2
