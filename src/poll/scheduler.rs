@@ -156,6 +156,8 @@ where
     /// Polls until `stop`, or until the only round is over; then waits for the polls that run. A
     /// caller that cannot wait drops it.
     pub async fn run(mut self, stop: CancellationToken) {
+        // Whoever was due when the accounts were taken over is of the first group.
+        self.begun = Instant::now();
         self.tell_ready();
         while !stop.is_cancelled() && !self.is_over() {
             self.ask_for_leases();
