@@ -39,6 +39,19 @@ pub(crate) async fn eventually(what: &str, done: impl Fn() -> bool) {
     within(what, wait).await;
 }
 
+/// Looks again and again until it is found.
+pub(crate) async fn found<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let wait = async {
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    within(what, wait).await
+}
+
 /// Runs to its end.
 pub(crate) async fn run(args: &[&str]) -> Output {
     tokio::time::timeout(PATIENCE, command(args).output()).await.expect("the program ends").unwrap()

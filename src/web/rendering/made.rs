@@ -26,8 +26,7 @@ pub(super) struct Made {
 struct Parts {
     /// All so far, if it is kept whole.
     kept: Option<Vec<Bytes>>,
-    /// How it ended.
-    ended: Option<Result<(), RenderingFailed>>,
+    has_ended: bool,
     /// Who is passed the parts that come.
     readers: Vec<UnboundedSender<Message>>,
 }
@@ -50,10 +49,8 @@ impl Made {
         for part in made.kept.iter().flatten() {
             pass(&sender, Ok(part.clone()));
         }
-        match made.ended {
-            None => made.readers.push(sender),
-            Some(Ok(())) => {}
-            Some(Err(error)) => _ = pass(&sender, Err(error)),
+        if !made.has_ended {
+            made.readers.push(sender);
         }
         Reading { parts, page: Arc::clone(page) }
     }
@@ -67,10 +64,14 @@ impl Made {
         }
     }
 
-    /// No part will follow, which those who read it have yet to be told.
+    /// No part will follow, which those who read it have yet to be told. One that failed is not kept:
+    /// nobody else shall share the failure.
     pub(super) fn end(&self, how: Result<(), RenderingFailed>) -> Untold {
         let mut made = lock(&self.parts);
-        made.ended = Some(how);
+        made.has_ended = true;
+        if how.is_err() {
+            made.kept = None;
+        }
         Untold { how, readers: std::mem::take(&mut made.readers) }
     }
 }

@@ -46,6 +46,15 @@ fn send(parts: &mpsc::Sender<&'static str>, what: &[&'static str]) {
     }
 }
 
+/// The first page, which is made, and the second, which is begun.
+async fn two_begun(page: &SharedPage, parts: &mpsc::Sender<&'static str>) -> (Answer, Answer) {
+    send(parts, &["1", "a"]);
+    let first = page.get().await.unwrap();
+    let second = page.read();
+    send(parts, &["", "2", "a"]);
+    (first, second.answer().await.unwrap())
+}
+
 async fn sent(answer: Answer) -> Result<Bytes, axum::Error> {
     to_bytes(answer.into_response().into_body(), usize::MAX).await
 }
@@ -188,11 +197,7 @@ async fn the_length_of_a_short_page_is_told() {
 #[tokio::test]
 async fn who_comes_late_waits_for_the_next_page_or_shares_a_kept_one_from_its_beginning() {
     let (page, parts) = written();
-    send(&parts, &["1", "a"]);
-    let first = page.get().await.unwrap();
-    let second = page.read();
-    send(&parts, &["", "2", "a"]);
-    let second = second.answer().await.unwrap();
+    let (first, second) = two_begun(&page, &parts).await;
     let third = page.read();
     send(&parts, &["b", ""]);
     assert_eq!(text(third.answer().await.unwrap()).await, "2ab", "the second is in the making");
@@ -220,15 +225,36 @@ async fn the_only_page_gives_back_what_was_read() {
 #[tokio::test]
 async fn a_page_that_fails_half_way_is_cut_short_for_all_who_read_it() {
     let (page, parts) = written();
-    send(&parts, &["1", "a"]);
-    let first = page.get().await.unwrap();
-    let second = page.read();
-    send(&parts, &["", "2", "a"]);
-    let second = second.answer().await.unwrap();
+    let (first, second) = two_begun(&page, &parts).await;
     drop(parts);
     assert_eq!(text(first).await, "1a");
     assert!(sent(second).await.is_err());
     assert_eq!(page.get().await.unwrap_err(), RenderingFailed, "nothing came before it failed");
+}
+
+#[tokio::test]
+async fn a_page_that_failed_is_shared_with_nobody_who_comes_later() {
+    let (permit, permits) = mpsc::channel::<bool>();
+    let permits = Mutex::new(permits);
+    let count = AtomicUsize::new(0);
+    let page = SharedPage::in_parts(move |pass_on| {
+        pass_on((count.fetch_add(1, Ordering::SeqCst) + 1).to_string().into_bytes());
+        pass_on(b"a".to_vec());
+        if permits.lock().unwrap().recv().unwrap() { Ok(()) } else { Err(RenderingFailed) }
+    });
+    let first = page.get().await.unwrap();
+    let second = page.read();
+    permit.send(true).unwrap();
+    let second = second.answer().await.unwrap();
+    permit.send(false).unwrap();
+    while lock(&page.alive).is_making {
+        yield_now().await;
+    }
+    permit.send(true).unwrap();
+    assert_eq!(page.count_alive(), 2);
+    assert_eq!(text(page.get().await.unwrap()).await, "3a", "though two are alive");
+    assert_eq!(text(first).await, "1a");
+    assert!(sent(second).await.is_err());
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::drill::fleet::Fleet;
-use crate::program::{PATIENCE, within};
+use crate::program::{PATIENCE, found};
 use crate::rules::alertmanager::{FACTOR, start, with_webhook};
 use crate::rules::settings::adjusted;
 use crate::rules::{RULES, deployed, yaml};
@@ -129,17 +129,11 @@ impl Watch {
 
     /// Waits until no alert is there, told or not.
     pub(super) async fn comes_to_rest(&self) {
-        let wait = async {
-            loop {
-                let answer = self.prometheus.get("/api/v1/alerts", &[]).await;
-                if answer.is_some_and(|answer| answer["data"]["alerts"].as_array().is_some_and(Vec::is_empty))
-                {
-                    return;
-                }
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        };
-        within("no alert is there", wait).await;
+        found("no alert is there", async || {
+            let answer = self.prometheus.get("/api/v1/alerts", &[]).await?;
+            answer["data"]["alerts"].as_array()?.is_empty().then_some(())
+        })
+        .await;
     }
 
     /// What went wrong with rules.

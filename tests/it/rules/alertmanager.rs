@@ -2,14 +2,13 @@
 //! quiet, and that `WeCom` gets messages.
 
 use std::path::Path;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use wiremock::matchers::{method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::program::feed;
-use crate::program::within;
+use crate::program::found;
 use crate::rules::settings::adjusted;
 use crate::rules::{RuleFile, deployed, yaml};
 use crate::tools::{Daemon, Generation};
@@ -162,12 +161,8 @@ async fn of_one_fault_one_alert_is_told() {
         // quiet are looked at when both are through.
         alerts.sort_by_key(|(_, expected)| *expected == "active");
         for (alert, expected) in &alerts {
-            let comes = async {
-                while state(&alertmanager, alert).await != *expected {
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                }
-            };
-            within(&format!("{generation:?}: {expected}: {alert}"), comes).await;
+            let is_expected = async || (state(&alertmanager, alert).await == *expected).then_some(());
+            found(&format!("{generation:?}: {expected}: {alert}"), is_expected).await;
         }
     }
 }
@@ -208,16 +203,12 @@ async fn wecom_gets_one_message_of_all_accounts_with_the_same_trouble() {
         })
         .collect();
     tell(&alertmanager, &alerts).await;
-    let sent = async {
-        loop {
-            let requests = wecom.received_requests().await.unwrap();
-            if let Some(sent) = requests.iter().find(|request| request.method == "POST") {
-                break sent.body_json::<Value>().unwrap();
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    let sent = within("the message", sent).await;
+    let sent = found("the message", async || {
+        let requests = wecom.received_requests().await.unwrap();
+        let sent = requests.iter().find(|request| request.method == "POST")?;
+        Some(sent.body_json::<Value>().unwrap())
+    })
+    .await;
     assert_eq!((&sent["touser"], &sent["agentid"]), (&json!("zhangsan|lisi"), &json!("1000002")), "{sent}");
     let text = sent["text"]["content"].as_str().unwrap();
     let expected = "【告警】WeChatMaterialQuotaFull critical\n\

@@ -1,6 +1,7 @@
 //! The exporter's own certificate: served, replaced while it runs, broken, and past its end.
 
 use super::*;
+use crate::program::found;
 
 /// When a certificate ends, in seconds since the Unix epoch, as openssl says it.
 fn end(pki: &Pki<'_>, name: &str) -> f64 {
@@ -15,16 +16,11 @@ fn expiry(page: &str) -> Option<f64> {
 
 /// Asks for the metrics page until it is as wanted.
 async fn wait_for_page(client: &Client, exporter: &Serving, wanted: impl Fn(&str) -> bool) -> String {
-    let page = async {
-        loop {
-            let page = told(client.get(format!("{}/metrics", exporter.url)).send().await.unwrap()).await.1;
-            if wanted(&page) {
-                break page;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    within("a page as wanted", page).await
+    found("a page as wanted", async || {
+        let page = told(client.get(format!("{}/metrics", exporter.url)).send().await.unwrap()).await.1;
+        wanted(&page).then_some(page)
+    })
+    .await
 }
 
 #[tokio::test]
