@@ -20,6 +20,8 @@ use wechat_material_exporter::config::{Config, Faults, Kind, Loaded, TokenSource
 use wechat_material_exporter::secret::{Secret, SecretSource};
 use wechat_material_exporter::shard::Shard;
 
+use crate::program::unexpected;
+
 fn variables(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
@@ -69,14 +71,7 @@ fn every_rule_has_its_exact_faults() {
             Ok(_) => "loaded\n".to_owned(),
             Err(faults) => format!("{faults}\n").replace("tests/it/testdata/bad/", ""),
         };
-        let expected_path = path.with_extension("txt");
-        if std::env::var_os("UPDATE_EXPECTED").is_some() {
-            fs::write(&expected_path, &actual).unwrap();
-        }
-        let expected = fs::read_to_string(&expected_path).unwrap_or_default();
-        if actual != expected {
-            wrong.push(format!("{}\nexpected:\n{expected}actual:\n{actual}", path.display()));
-        }
+        wrong.extend(unexpected(&path, &actual));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

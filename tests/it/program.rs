@@ -1,5 +1,6 @@
 //! The real binary as a child process: started, watched through its pages and output, ended.
 
+use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
@@ -50,6 +51,16 @@ pub(crate) async fn found<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T
         }
     };
     within(what, wait).await
+}
+
+/// How `actual` differs from the text file beside `path`, which `UPDATE_EXPECTED` writes anew.
+pub(crate) fn unexpected(path: &Path, actual: &str) -> Option<String> {
+    let expected_path = path.with_extension("txt");
+    if std::env::var_os("UPDATE_EXPECTED").is_some() {
+        std::fs::write(&expected_path, actual).unwrap();
+    }
+    let expected = std::fs::read_to_string(&expected_path).unwrap_or_default();
+    (actual != expected).then(|| format!("{}\nexpected:\n{expected}actual:\n{actual}", path.display()))
 }
 
 /// Runs to its end.

@@ -7,7 +7,7 @@ use wechat_material_exporter::clock::{Clock, WallTime};
 use wechat_material_exporter::config::web::{LoadedWeb, load_web};
 
 use super::*;
-use crate::program::text;
+use crate::program::{text, unexpected};
 
 /// What is told of a file: its faults, or that it is loaded and the warnings.
 fn outcome(path: &Path, now: WallTime) -> String {
@@ -34,14 +34,7 @@ fn every_rule_has_its_exact_faults() {
         let is_fine = path.file_name().unwrap().to_str().unwrap().starts_with("fine-");
         assert_eq!(is_fine, actual.starts_with("loaded"), "{}: {actual}", path.display());
         assert!(!actual.contains("canary"), "{}: {actual}", path.display());
-        let expected_path = path.with_extension("txt");
-        if std::env::var_os("UPDATE_EXPECTED").is_some() {
-            fs::write(&expected_path, &actual).unwrap();
-        }
-        let expected = fs::read_to_string(&expected_path).unwrap_or_default();
-        if actual != expected {
-            wrong.push(format!("{}\nexpected:\n{expected}actual:\n{actual}", path.display()));
-        }
+        wrong.extend(unexpected(&path, &actual));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
