@@ -15,6 +15,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
 use crate::web::guard::Origin;
@@ -54,8 +55,8 @@ const HEAD_BYTES: usize = 16 * 1024;
 /// chunk is passed through uncopied whatever its size.
 const BUFFER_BYTES: usize = 2 * HEAD_BYTES;
 
-/// Serves requests from `stream` until the client goes, a limit is passed, or `left` is over and no
-/// request is in progress any more. A guard finds `origin` with each request.
+/// Serves requests from `stream` until the client goes, a limit is passed, or `left` is over and all
+/// requests that came before are answered. A guard finds `origin` with each request.
 pub(super) async fn run<S>(
     stream: S,
     origin: Option<Origin>,
@@ -71,17 +72,25 @@ pub(super) async fn run<S>(
     let mut builder = http1::Builder::new();
     builder.header_read_timeout(None).max_header_size(HEAD_BYTES).max_buf_size(BUFFER_BYTES);
     let mut connection = pin!(builder.serve_connection(io, service));
-    let mut left = pin!(left);
+    let mut left = pin!(async {
+        left.await;
+        // The runtime looks at its sockets before it goes on here: what has come by now is answered.
+        yield_now().await;
+    });
     let mut leaving = false;
     let mut alarm = pin!(sleep_until(progress.deadline(&limits)));
 
     poll_fn(|cx| {
+        if connection.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        // After `connection`, which has begun with a request that came before.
         if !leaving && left.as_mut().poll(cx).is_ready() {
             leaving = true;
             connection.as_mut().graceful_shutdown();
-        }
-        if connection.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(());
+            if connection.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(());
+            }
         }
         // Progress moves only while `connection` is polled, so it is looked at right after. A
         // deadline that moved away is noticed when the alarm goes: a request that ends in time

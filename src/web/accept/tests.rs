@@ -339,6 +339,17 @@ async fn a_stop_closes_idle_connections_and_lets_an_answer_end() {
 }
 
 #[tokio::test]
+async fn a_request_that_came_before_the_stop_is_answered() {
+    let mut server = Server::start(UNLIMITED).await;
+    let mut client = server.idle().await;
+    client.send("GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    // The server has not looked at its socket yet.
+    server.stop.cancel();
+    assert!(client.answer().await.ends_with("quick"));
+    server.ended().await;
+}
+
+#[tokio::test]
 async fn a_stop_at_the_cap_drops_the_waiting_newcomer() {
     let mut server = Server::start(ConnectionLimits { connections: 1, ..UNLIMITED }).await;
     let mut busy = server.asking().await;

@@ -190,12 +190,12 @@ impl Watch {
         for warning in &warnings {
             tracing::warn!(%warning, "configuration warning");
         }
+        tell(&self.path, &config);
+        self.guard.replace(config);
         if let Some(ends) = facts.ends {
             self.metrics.certificate_ends(ends);
             self.is_end_told = ends < self.clock.now();
         }
-        tell(&self.path, &config);
-        self.guard.replace(config);
         self.in_force = facts;
         self.applied = inputs;
         Ok(())
