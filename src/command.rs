@@ -14,10 +14,12 @@ use crate::cli::{Cli, Command, Flags, Simulate};
 use crate::clock::Clock;
 use crate::config::web::load_web;
 use crate::config::{Faults, Loaded, load, process_environment};
+use crate::counted::counted;
 use crate::reload::Source;
 use crate::shutdown::{Hangups, Signals};
 use crate::simulator::scenario::Scenario;
 use crate::simulator::{self, Simulator};
+use crate::stdout::{Stdout, reader_left};
 use crate::systemd::Systemd;
 use crate::telemetry::Reader;
 use crate::web::guard::watch::WebSource;
@@ -32,7 +34,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Doctor(asked)) => return doctor::run(&asked, &cli.flags).await,
         Some(Command::Health) => {
             health::check(&cli.flags.listen).await?;
-            writeln!(std::io::stdout(), "healthy")?;
+            writeln!(Stdout, "healthy")?;
         }
         None if cli.flags.config_check => check(&cli.flags)?,
         None if cli.flags.once => {
@@ -43,8 +45,11 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes an error to stderr, one line for each fault.
+/// Writes an error to stderr, one line for each fault; nothing where only the reader of the output left.
 pub fn complain(error: &anyhow::Error) {
+    if reader_left(error) {
+        return;
+    }
     let prefix = Reader::of_stderr().prefix(Level::ERROR);
     for line in format!("{error:#}").lines() {
         // Nobody is left to tell when stderr is closed.
@@ -105,7 +110,7 @@ async fn once(flags: &Flags) -> anyhow::Result<bool> {
     let Some((Round { page, accounts, failed, failed_platforms }, is_whole)) = round else {
         return Ok(false);
     };
-    std::io::stdout().write_all(&page)?;
+    Stdout.write_all(&page)?;
     if failed > 0 || failed_platforms > 0 {
         tracing::error!(accounts, failed, failed_platforms, "not all accounts could be polled");
     }
@@ -149,17 +154,17 @@ fn check(flags: &Flags) -> anyhow::Result<()> {
         let faults: Vec<_> = broken.iter().map(|file| file.faults.to_string()).collect();
         anyhow::bail!(faults.join("\n"));
     }
-    let mut out = std::io::stdout().lock();
+    let mut out = Stdout;
     for warning in warnings {
         writeln!(out, "warning: {warning}")?;
     }
     writeln!(
         out,
-        "{}: valid, {} accounts, {} account files, {} platforms; planned {:.2} requests a second, at most {}",
+        "{}: valid, {}, {}, {}; planned {:.2} requests a second, at most {}",
         flags.config_file.display(),
-        config.accounts.len(),
-        config.account_files.len(),
-        config.platforms.len(),
+        counted(config.accounts.len(), "account"),
+        counted(config.account_files.len(), "account file"),
+        counted(config.platforms.len(), "platform"),
         config.planned_requests_per_second(),
         config.api.requests_per_second,
     )?;
@@ -171,7 +176,8 @@ fn check(flags: &Flags) -> anyhow::Result<()> {
             || "no TLS".to_owned(),
             |tls| format!("TLS with a certificate that ends at {}", tls.end_date()),
         );
-        writeln!(out, "{}: valid, {tls}, {} users", path.display(), loaded.config.users.len())?;
+        let users = counted(loaded.config.users.len(), "user");
+        writeln!(out, "{}: valid, {tls}, {users}", path.display())?;
     }
     write!(out, "{}", Table(&config))?;
     Ok(())
@@ -189,8 +195,8 @@ async fn run_simulator(simulate: &Simulate) -> anyhow::Result<()> {
         (None, accounts) => Scenario::generated(accounts.unwrap_or_default()),
     };
     let listener = simulate.listen.bind().await?;
-    let address = listener.local_addr()?;
-    writeln!(std::io::stdout(), "simulating {} accounts at http://{address}", scenario.accounts.len())?;
+    let (address, accounts) = (listener.local_addr()?, counted(scenario.accounts.len(), "account"));
+    writeln!(Stdout, "simulating {accounts} at http://{address}")?;
     let stop = CancellationToken::new();
     let work = simulator::run(listener, Simulator::new(scenario), stop.clone());
     signals

@@ -36,6 +36,7 @@ use crate::shard::Shard;
 use crate::shutdown::Signals;
 use crate::state::restored::FormerPlatforms;
 use crate::state::saver::Saver;
+use crate::stdout::Stdout;
 use crate::store::Store;
 use crate::token::read::Reader;
 use crate::upstream::Upstream;
@@ -51,7 +52,7 @@ const MANY: usize = 20;
 pub async fn run(doctor: &Doctor, flags: &Flags) -> anyhow::Result<ExitCode> {
     let signals = Signals::listen()?;
     let format = if doctor.json { Format::Json } else { Format::Text };
-    let begin = || Report::new(io::stdout(), format, language(|name| std::env::var(name).ok()));
+    let begin = || Report::new(Stdout, format, language(|name| std::env::var(name).ok()));
     let loaded = match load(&flags.config_file, &process_environment(), Shard::default(), None) {
         Ok(loaded) => loaded,
         Err(faults) => {
@@ -65,7 +66,7 @@ pub async fn run(doctor: &Doctor, flags: &Flags) -> anyhow::Result<ExitCode> {
     let check = Check::new(&loaded.config, accounts).await?;
     if let Some(text) = check.announcement() {
         match format {
-            Format::Text => writeln!(io::stdout(), "{text}")?,
+            Format::Text => writeln!(Stdout, "{text}")?,
             Format::Json => writeln!(io::stderr(), "{text}")?,
         }
     }

@@ -10,6 +10,7 @@ pub mod cli;
 pub mod clock;
 pub mod command;
 pub mod config;
+mod counted;
 pub mod demo;
 pub mod doctor;
 #[cfg(any(test, fuzzing))]
@@ -26,6 +27,7 @@ pub mod shard;
 pub mod shutdown;
 pub mod simulator;
 pub mod state;
+mod stdout;
 pub mod store;
 pub mod systemd;
 pub mod telemetry;

@@ -15,6 +15,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
+use crate::counted::counted;
 use crate::store::{LastPoll, Store};
 
 /// How often the status line is brought in line with the accounts.
@@ -123,7 +124,7 @@ pub fn status(store: &Store) -> String {
         }
     }
     let fine = readings.len() - pending - failing;
-    let mut line = format!("{} accounts: {fine} fine", readings.len());
+    let mut line = format!("{}: {fine} fine", counted(readings.len(), "account"));
     let failing_platforms = store.platforms().iter().filter(|one| is_failed(&one.last_call)).count();
     for (number, what) in [
         (failing, "failing"),

@@ -12,6 +12,7 @@ use tokio::time::sleep;
 use crate::config::Kind;
 use crate::demo::pace::Pace;
 use crate::simulator::scenario::Scenario;
+use crate::stdout::Stdout;
 use crate::store::{AuthorizerState, LastPoll, Readings, Store};
 
 /// More generated accounts than these are told in one line.
@@ -25,7 +26,7 @@ pub(super) fn tell_addresses(
     telemetry_path: &str,
     api: SocketAddr,
 ) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = Stdout;
     writeln!(out, "The exporter runs against a simulated WeChat API; nothing leaves this machine.\n")?;
     for address in served {
         writeln!(out, "  status page    http://{address}/")?;
@@ -58,7 +59,7 @@ impl Report {
             let known = store.snapshot();
             for readings in known.iter().filter(|readings| readings.last_poll != LastPoll::Pending) {
                 if told.insert(readings.account.name.clone()) && !self.is_one_of_many(readings) {
-                    writeln!(std::io::stdout(), "{}", self.line(readings))?;
+                    writeln!(Stdout, "{}", self.line(readings))?;
                 }
             }
             let is_known = expected(store, listed).is_some_and(|expected| told.len() >= expected);
@@ -68,14 +69,13 @@ impl Report {
             changes.changed().await.context("the store is gone")?;
             sleep(LOOK_AGAIN).await;
         };
-        let mut out = std::io::stdout().lock();
         let many: Vec<_> = known.iter().filter(|readings| self.is_one_of_many(readings)).collect();
         if !many.is_empty() {
-            writeln!(out, "{}", self.summary(&many))?;
+            writeln!(Stdout, "{}", self.summary(&many))?;
         }
         let seconds = pace.interval.as_secs();
         writeln!(
-            out,
+            Stdout,
             "\nHealthy accounts are polled every {seconds} s, failing ones wait. Stop with Ctrl-C."
         )?;
         Ok(())

@@ -13,6 +13,7 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use super::finding::{Finding, Step, Subject, Verdict};
+use crate::counted::counted;
 use crate::web::negotiate::Language;
 
 /// How findings are told.
@@ -214,7 +215,7 @@ impl Tally {
             .collect();
         let checked = match (end, self.checked) {
             (End::Interrupted { accounts }, checked) => {
-                format!("interrupted after {checked} of {accounts} accounts")
+                format!("interrupted after {checked} of {}", counted(accounts, "account"))
             }
             (End::Complete, 0) => "no account was checked".to_owned(),
             (End::Complete, 1) => "1 account".to_owned(),

@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Stdio;
 
 use tempfile::TempDir;
 
-use crate::program::{PATIENCE, Serving, command, run, text};
+use crate::program::{PATIENCE, Serving, command, run, text, within};
 
 fn config_file(text: &str) -> (TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
@@ -78,7 +79,7 @@ async fn a_check_says_what_is_planned_or_prints_every_fault() {
     let (_dir, path) = config_file(LONELY);
     let good = run(&["--config.check", "--config.file", path.to_str().unwrap()]).await;
     assert_eq!((good.status.code(), text(&good.stderr).as_str()), (Some(0), ""));
-    assert!(text(&good.stdout).contains("valid, 1 accounts"), "{}", text(&good.stdout));
+    assert!(text(&good.stdout).contains("valid, 1 account,"), "{}", text(&good.stdout));
 
     let (_dir, path) = config_file("pol: {}\npoll: {interval: 5 parsecs}\naccounts:\n  A: {app_id: x}\n");
     let bad = run(&["--config.check", "--config.file", path.to_str().unwrap()]).await;
@@ -143,12 +144,30 @@ async fn the_environment_goes_over_the_file() {
 #[tokio::test]
 async fn a_configuration_may_come_through_a_pipe() {
     let mut command = command(&["--config.check", "--config.file", "/dev/stdin"]);
-    command.stdin(std::process::Stdio::piped());
+    command.stdin(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut pipe = child.stdin.take().unwrap();
     tokio::io::AsyncWriteExt::write_all(&mut pipe, LONELY.as_bytes()).await.unwrap();
     drop(pipe);
     assert_eq!(child.wait().await.unwrap().code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_result_that_cannot_be_written_is_an_error_and_a_reader_that_left_is_none() {
+    let (_dir, path) = config_file(LONELY);
+    let check = ["--config.check", "--config.file", path.to_str().unwrap()];
+    let ended = async |stdout: Stdio| {
+        let child = command(&check).stdout(stdout).spawn().unwrap();
+        let output = within("the check", child.wait_with_output()).await.unwrap();
+        (output.status.code(), text(&output.stderr))
+    };
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let said = "cannot write to standard output: No space left on device (os error 28)\n".to_owned();
+    assert_eq!(ended(full.into()).await, (Some(1), said));
+
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    assert_eq!(ended(writer.into()).await, (Some(1), String::new()));
 }
 
 #[tokio::test]

@@ -363,7 +363,7 @@ async fn an_interrupt_ends_it_cleanly_with_what_is_known() {
             let document: Value = serde_json::from_str(&out).unwrap();
             assert_eq!(document["interrupted"], json!(true));
         } else {
-            assert!(out.ends_with("\ninterrupted after 0 of 1 accounts\n"), "{out}");
+            assert!(out.ends_with("\ninterrupted after 0 of 1 account\n"), "{out}");
         }
     }
 }

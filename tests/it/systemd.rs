@@ -88,7 +88,7 @@ async fn the_service_manager_is_told_of_start_reloads_and_stop() {
     let server = format!("http://{}", silent.local_addr().unwrap());
     unit.configure(&server, "10m");
     let exporter = unit.serve().await;
-    assert_eq!(unit.next().await, "READY=1\nSTATUS=1 accounts: 0 fine, 1 not polled yet");
+    assert_eq!(unit.next().await, "READY=1\nSTATUS=1 account: 0 fine, 1 not polled yet");
     assert_eq!(exporter.page("/-/healthy").await, "Healthy.\n");
     assert!(
         exporter.page("/-/ready").await.contains("Not ready"),
@@ -102,14 +102,14 @@ async fn the_service_manager_is_told_of_start_reloads_and_stop() {
     let since_boot: f64 = since_boot.split('\n').next().unwrap().parse().unwrap();
     // That clock stood still while the machine was asleep.
     assert!(since_boot > 0.0 && since_boot / 1e6 < uptime() + 1.0, "{reloading}");
-    assert_eq!(unit.next_state().await, "READY=1\nSTATUS=1 accounts: 0 fine, 1 not polled yet");
+    assert_eq!(unit.next_state().await, "READY=1\nSTATUS=1 account: 0 fine, 1 not polled yet");
     assert!(exporter.page("/metrics").await.contains("interval_seconds{account=\"brand\"} 660\n"));
 
     fs::write(unit.config(), "pol: {}\naccounts: {}\n").unwrap();
     exporter.signal("HUP");
     assert!(unit.next_state().await.starts_with("RELOADING=1\nMONOTONIC_USEC="));
     let failed = unit.next_state().await;
-    assert!(failed.starts_with("READY=1\nSTATUS=1 accounts: ") && failed.contains("2 faults in"), "{failed}");
+    assert!(failed.starts_with("READY=1\nSTATUS=1 account: ") && failed.contains("2 faults in"), "{failed}");
 
     exporter.signal("TERM");
     assert!(unit.next_state().await.starts_with("STOPPING=1\nSTATUS=stopping"));
@@ -122,8 +122,8 @@ async fn an_abstract_socket_is_as_good_and_the_status_follows_the_accounts() {
     let unit = Unit::abstractly();
     unit.configure("http://127.0.0.1:1", "10m");
     let exporter = unit.serve().await;
-    assert!(unit.next().await.starts_with("READY=1\nSTATUS=1 accounts: "));
-    assert_eq!(unit.next().await, "STATUS=1 accounts: 0 fine, 1 failing");
+    assert!(unit.next().await.starts_with("READY=1\nSTATUS=1 account: "));
+    assert_eq!(unit.next().await, "STATUS=1 account: 0 fine, 1 failing");
     exporter.signal("INT");
     assert!(unit.next().await.starts_with("STOPPING=1\n"));
     assert_eq!(exporter.ended().await.0, Some(0));

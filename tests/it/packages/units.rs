@@ -151,7 +151,7 @@ async fn what_the_units_start_takes_the_packaged_configuration_once_an_account_i
         let arguments = arguments(&unit(name));
         let (code, said) = check(&arguments, &configuration(true)).await;
         assert_eq!(code, Some(0), "{name}: {said}");
-        assert!(said.contains("valid, 1 accounts"), "{said}");
+        assert!(said.contains("valid, 1 account,"), "{said}");
         let (code, said) = check(&arguments, &configuration(false)).await;
         assert_eq!((code, said.lines().count()), (Some(1), 1), "{said}");
         assert!(said.contains("name at least one account"), "{said}");

@@ -214,6 +214,6 @@ async fn a_check_tells_what_the_web_configuration_comes_to() {
     let output = site.command(&web, &["--config.check"]).output().await.unwrap();
     let said = text(&output.stdout);
     let line = said.lines().find(|line| line.contains("web.yml: valid")).unwrap_or_else(|| panic!("{said}"));
-    assert!(line.contains("TLS with a certificate that ends at 20") && line.ends_with("1 users"), "{line}");
+    assert!(line.contains("TLS with a certificate that ends at 20") && line.ends_with("1 user"), "{line}");
     assert_eq!(output.status.code(), Some(0));
 }
