@@ -10,6 +10,9 @@ use tokio::time::{Instant, sleep_until};
 /// wake up and to fill the processor's caches, which is several times the cost of a request.
 const GROUP: Duration = Duration::from_millis(20);
 
+/// How much later than others a request may start that waited, as timers and busy machines have it.
+const LATE: Duration = Duration::from_millis(10);
+
 /// The pace of all requests to the API. First come, first served.
 #[derive(Debug)]
 pub(crate) struct Pacer {
@@ -25,6 +28,8 @@ struct Pace {
     gap: Duration,
     /// The first slot that is free; none was taken yet when absent.
     free: Option<Instant>,
+    /// When the next request would start if the last ones had kept their distance; as above.
+    next: Option<Instant>,
 }
 
 impl Pacer {
@@ -39,7 +44,7 @@ impl Pacer {
     }
 
     fn taking(slots: u32, rate: NonZeroU32) -> Self {
-        Self { pace: Mutex::new(Pace { gap: gap(rate) * slots, free: None }), created: Instant::now(), slots }
+        Self { pace: Mutex::new(Pace { gap: gap(rate) * slots, free: None, next: None }), created: Instant::now(), slots }
     }
 
     /// Another `rate` from the next slot on that is not taken yet.
@@ -49,13 +54,18 @@ impl Pacer {
 
     /// Waits for the next free slot. A caller that goes away leaves its slot unused.
     pub(crate) async fn slot(&self) {
-        let now = Instant::now();
-        let slot = self.reserve(now);
-        let early = slot.saturating_duration_since(self.created).as_nanos() % GROUP.as_nanos();
-        let start = slot - Duration::from_nanos(u64::try_from(early).unwrap_or(0));
-        // A timer rounds up to the next millisecond, and a slot is mostly free at once.
-        if start > now {
-            sleep_until(start).await;
+        loop {
+            let now = Instant::now();
+            let slot = self.reserve(now);
+            let early = slot.saturating_duration_since(self.created).as_nanos() % GROUP.as_nanos();
+            let start = slot - Duration::from_nanos(u64::try_from(early).unwrap_or(0));
+            // A timer rounds up to the next millisecond, and a slot is mostly free at once.
+            if start > now {
+                sleep_until(start).await;
+            }
+            if self.may_start(Instant::now()) {
+                return;
+            }
         }
     }
 
@@ -67,20 +77,36 @@ impl Pacer {
         slot
     }
 
+    /// Whether a request that waited for its slot may start now. After the process stood still, all who
+    /// waited wake up at once: some start, the others wait for slots anew.
+    fn may_start(&self, now: Instant) -> bool {
+        let mut pace = self.pace();
+        let next = pace.next.map_or(now, |next| next.max(now));
+        let is_in_time = next - now <= GROUP + LATE;
+        if is_in_time {
+            pace.next = Some(next + pace.gap);
+        }
+        is_in_time
+    }
+
     fn pace(&self) -> MutexGuard<'_, Pace> {
         self.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 fn gap(rate: NonZeroU32) -> Duration {
-    // A second may end with a group that starts early, and timers wake up to a millisecond late. The
-    // slack keeps these from falling into one second with `rate` others.
-    const SLACK: f64 = 1.03;
+    // A second may end with a group that starts early, and begin with one that started late. The slack
+    // keeps these from falling into one second with `rate` others.
+    const SLACK: f64 = 1.0 + (GROUP.as_millis() + LATE.as_millis()) as f64 / 1_000.0 + 0.001;
     Duration::from_secs_f64(SLACK / f64::from(rate.get()))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use tokio::task::JoinSet;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]
@@ -110,6 +136,28 @@ mod tests {
         assert!(began.elapsed() < Duration::from_secs_f64(5_000.0 / 1_000.0 * 1.04), "nor much less");
         starts.dedup();
         assert!(starts.len() < 300, "{}", starts.len());
+    }
+
+    /// As after SIGSTOP, or in a container that has used up its share of the processor.
+    #[tokio::test(start_paused = true)]
+    async fn no_second_after_a_standstill_holds_more_than_the_rate() {
+        let pacer = Arc::new(Pacer::new(NonZeroU32::new(20).unwrap()));
+        let mut waiting = JoinSet::new();
+        for _ in 0..100 {
+            let pacer = Arc::clone(&pacer);
+            waiting.spawn(async move {
+                pacer.slot().await;
+                Instant::now()
+            });
+        }
+        tokio::task::yield_now().await;
+        tokio::time::advance(Duration::from_secs(3)).await;
+        let mut starts = waiting.join_all().await;
+        starts.sort();
+        for window in starts.windows(21) {
+            assert!(window[20] - window[0] > Duration::from_secs(1));
+        }
+        assert!(starts[99] - starts[0] < Duration::from_secs(9), "what was missed is not waited for twice");
     }
 
     #[tokio::test(start_paused = true)]
