@@ -186,10 +186,11 @@ fn read_timeouts(section: &mut Section<'_>) -> (Duration, Duration) {
     let own = section.duration("timeout", TIMEOUT);
     let timeout = own.unwrap_or(DEFAULT_TIMEOUT);
     let Some(connect_timeout) = section.duration("connect_timeout", TIMEOUT) else {
-        return (timeout, timeout.min(DEFAULT_CONNECT_TIMEOUT));
+        return (timeout, DEFAULT_CONNECT_TIMEOUT.min(timeout * 4 / 5));
     };
-    if is_set == own.is_some() && connect_timeout > timeout {
-        section.fault("connect_timeout", "longer than `timeout`", "let it be at most `timeout`");
+    // When both are over at once, nobody can tell that it was the connection that did not stand.
+    if is_set == own.is_some() && connect_timeout >= timeout {
+        section.fault("connect_timeout", "not shorter than `timeout`", "let it be shorter than `timeout`");
     }
     (timeout, connect_timeout)
 }

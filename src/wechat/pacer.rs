@@ -44,7 +44,11 @@ impl Pacer {
     }
 
     fn taking(slots: u32, rate: NonZeroU32) -> Self {
-        Self { pace: Mutex::new(Pace { gap: gap(rate) * slots, free: None, next: None }), created: Instant::now(), slots }
+        Self {
+            pace: Mutex::new(Pace { gap: gap(rate) * slots, free: None, next: None }),
+            created: Instant::now(),
+            slots,
+        }
     }
 
     /// Another `rate` from the next slot on that is not taken yet.

@@ -36,7 +36,7 @@ fn load_text(text: &str, more: &[(&str, &str)]) -> Result<Loaded, Faults> {
     load(&path, &all, Shard::default(), None)
 }
 
-fn good(text: &str, more: &[(&str, &str)]) -> Config {
+pub(crate) fn good(text: &str, more: &[(&str, &str)]) -> Config {
     load_text(text, more).unwrap_or_else(|faults| panic!("{faults}\n{text}")).config
 }
 
@@ -91,6 +91,8 @@ fn what_is_not_set_has_its_default() {
     let config = good(ONE, &[]);
     assert_eq!(config.api.timeout, Duration::from_secs(10));
     assert_eq!(config.api.connect_timeout, Duration::from_secs(5));
+    let short = good(&format!("api: {{timeout: 2s}}\n{ONE}"), &[]);
+    assert_eq!(short.api.connect_timeout, Duration::from_millis(1_600), "told from `timeout`");
     assert_eq!(config.api.requests_per_second.get(), 20);
     assert_eq!(config.api.max_in_flight, 20);
     assert_eq!(config.api.ca_file, None);

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::time::timeout;
 use wechat_material_exporter::config::token::{FileSource, ReadOnlySource, Template};
 use wechat_material_exporter::config::{BaseUrl, Endpoint, Kind, TokenSource};
 use wechat_material_exporter::poll::account::PollReport;
@@ -13,6 +14,7 @@ use wechat_material_exporter::wechat::collect::Collected;
 use wiremock::matchers::{any, body_json, header, method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
+use crate::config::good;
 use crate::harness::{APP_SECRET, Poller, account, api_config, api_server, outcome};
 
 const TOKEN_PATH: &str = "/cgi-bin/stable_token";
@@ -337,6 +339,30 @@ async fn the_fallback_host_is_used_after_three_polls_without_a_connection() {
         assert!(outcome(&poller.poll().await).unwrap_err().failed_to_connect());
     }
     assert_eq!(counts(&poller.poll().await), [5, 3, 10, 7]);
+}
+
+/// A firewall that drops packets, or a host whose queue is full: no answer of any kind.
+#[tokio::test]
+async fn a_host_that_takes_no_connection_is_told_from_one_that_does_not_answer() {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let base = format!("http://{address}");
+    let yaml = format!(
+        "api: {{base_url: '{base}', timeout: 1s}}\naccounts: {{a: {{app_id: wx0123456789abcdef, token: {{app_secret: s}}}}}}"
+    );
+    let api = good(&yaml, &[]).api;
+    let slow = outcome(&Poller::new(account(&base), &api).poll().await).unwrap_err().failed_to_connect();
+    assert!(!slow, "it took the connection and said nothing");
+    let mut queue = Vec::new();
+    while let Ok(stream) = timeout(Duration::from_millis(200), TcpStream::connect(address)).await {
+        queue.push(stream.unwrap());
+    }
+    for _ in 0..3 {
+        let report = Poller::new(account(&base), &api).poll().await;
+        assert!(outcome(&report).unwrap_err().failed_to_connect());
+    }
 }
 
 #[tokio::test]

@@ -38,7 +38,7 @@ async fn an_untrusted_certificate_fails_and_a_ca_file_mends_it() {
     assert!(said.step("token").starts_with("skipped"), "{}", said.out);
     // What speaks TLS here is no API: the calls come to nothing.
     let api = format!(
-        "api: {{ca_file: '{}', timeout: 1s, connect_timeout: 1s}}",
+        "api: {{ca_file: '{}', timeout: 2s, connect_timeout: 1s}}",
         dir.path().join("ca.pem").display()
     );
     let said = doctor(&format!("{api}\n{account}"), &[]).await;
