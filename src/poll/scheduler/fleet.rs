@@ -121,43 +121,45 @@ where
         if let Some(is_gone) = self.visited.get_mut(&key) {
             *is_gone = false;
         }
-        let state = match self.accounts.entry(key.clone()) {
+        let (state, is_to_keep) = match self.accounts.entry(key.clone()) {
             Entry::Occupied(known) if known.get().readings.account.app_id == account.app_id => {
                 let state = known.into_mut();
-                state.configure(account, now);
-                state
+                let is_moved = state.configure(account, now);
+                (state, is_moved)
             }
             Entry::Occupied(other) => {
                 let mut fresh = AccountState::new(account, now);
                 fresh.drop_visit(is_visited);
                 let state = other.into_mut();
                 **state = fresh;
-                state
+                (state, false)
             }
             Entry::Vacant(free) => {
                 let parked = self.parked.remove(&account.name);
                 let parked = parked.filter(|(before, _)| before.app_id == account.app_id);
                 let saved = self.restored.take_account(&account.name, &account.app_id);
-                free.insert(Box::new(match (parked, saved) {
+                let (state, is_to_keep) = match (parked, saved) {
                     (Some((before, parked)), _) => {
                         let mut state = AccountState::restored(before, parked, None, now);
-                        state.configure(account, now);
-                        state
+                        let is_moved = state.configure(account, now);
+                        (state, is_moved)
                     }
                     (None, Some(saved)) => {
                         let next = saved.material.next;
                         let state = AccountState::restored(account, saved, self.restored.written_at, now);
-                        if state.readings.next_poll < next {
-                            // The clock was set back. Kept as it was, the deadline would be far away
-                            // as soon as the file is written by this clock.
-                            self.outlets.saver.keep(Record::Account(state.saved(now)));
-                        }
-                        state
+                        // The clock was set back. Kept as it was, the deadline would be far away as
+                        // soon as the file is written by this clock.
+                        let is_earlier = state.readings.next_poll < next;
+                        (state, is_earlier)
                     }
-                    (None, None) => AccountState::new(account, now),
-                }))
+                    (None, None) => (AccountState::new(account, now), false),
+                };
+                (free.insert(Box::new(state)), is_to_keep)
             }
         };
+        if is_to_keep && self.outlets.saver.is_on() {
+            self.outlets.saver.keep(Record::Account(state.saved(now)));
+        }
         state.is_listed = is_listed;
         let (readings, lane, due) = (Arc::clone(&state.readings), state.lane(), state.due());
         let is_of_round = self.rounds == Rounds::Endless || due.is_some_and(|due| due <= now.instant);

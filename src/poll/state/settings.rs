@@ -18,10 +18,11 @@ const WISH_FLOOR: Duration = Duration::from_secs(60);
 impl AccountState {
     /// Takes new settings over; what is known of the account stays. New token settings end its
     /// wait, but not one that is `WeChat`'s: it is due at once, and what a running visit brings
-    /// back is of the old settings and is dropped.
-    pub(in crate::poll) fn configure(&mut self, account: Arc<Account>, now: Moment) {
+    /// back is of the old settings and is dropped. Whether one of its deadlines moved.
+    pub(in crate::poll) fn configure(&mut self, account: Arc<Account>, now: Moment) -> bool {
         let is_token_new = account.token != self.readings.account.token;
-        let due_before = self.due_of(Collector::Material);
+        let due = |state: &Self| Collector::ALL.map(|collector| state.due_of(collector));
+        let before = due(self);
         // An account without a token waits as a whole.
         let parked = self.collectors.iter().flatten().filter(|state| state.streak.is_some());
         let waits = parked.map(|state| state.due).max();
@@ -48,9 +49,10 @@ impl AccountState {
         }
         self.space(now);
         // The same moment is shown as the same number.
-        if self.due_of(Collector::Material) != due_before {
+        if self.due_of(Collector::Material) != before[Collector::Material as usize] {
             self.show_next(now);
         }
+        due(self) != before
     }
 
     /// Makes the account due at once, at most once a minute, unless it waits for `WeChat`.

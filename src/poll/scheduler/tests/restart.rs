@@ -115,6 +115,23 @@ async fn what_was_not_polled_before_an_orderly_end_is_due_as_it_was() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_deadline_that_a_reload_moves_is_on_the_disk_within_three_seconds() {
+    let mut disk = Disk::new(Setting::new().clock);
+    let look = disk.look();
+    let daily = Account { interval: 144 * INTERVAL, ..Arc::unwrap_or_clone(account("a")) };
+    let accounts = [Arc::new(daily)];
+    let fleet = Fleet::with(on(&mut disk), &accounts, 4, |_| (Answer::Counts, Duration::ZERO));
+    fleet.after(60).await;
+    let before = look("a").unwrap().material.next;
+    fleet.apply(vec![account("a")], &[], &[]).await;
+    fleet.after(3).await;
+    let next = look("a").unwrap().material.next;
+    assert!(next < before, "{next:?}");
+    assert_eq!(next, fleet.readings("a").next_poll);
+    fleet.end().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn unreachable_accounts_do_not_take_all_leases() {
     let mut disk = Disk::new(Setting::new().clock);
     let dead = (0..30).map(|i| account(&format!("dead-{i}")));
