@@ -99,6 +99,8 @@ impl Unsaved {
             Message::KeepNow(records, kept) => {
                 self.write_at = Some(Instant::now());
                 self.records.extend(records.into_iter().map(|record| (record.key(), record)));
+                // Whoever lost patience with a disk that hangs has gone away.
+                self.waiting.retain(|kept| !kept.is_closed());
                 self.waiting.push(kept);
             }
         }

@@ -197,3 +197,17 @@ async fn what_failed_does_not_undo_what_came_meanwhile() {
     assert_eq!(unsaved.records[&one(0, 0).key()], one(0, 2));
     assert_eq!(unsaved.write_at, Some(retry));
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_no_more_for_a_disk_that_hangs_costs_no_memory() {
+    let mut unsaved = Unsaved { records: HashMap::new(), waiting: Vec::new(), write_at: None };
+    let (patient, told) = oneshot::channel();
+    unsaved.take(Message::KeepNow(vec![one(0, 1)], patient));
+    for image in 0..1_000 {
+        let (kept, told) = oneshot::channel();
+        unsaved.take(Message::KeepNow(vec![one(0, image)], kept));
+        drop(told);
+    }
+    assert_eq!((unsaved.records.len(), unsaved.waiting.len()), (1, 2), "the patient one and the last");
+    drop(told);
+}
