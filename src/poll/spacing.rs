@@ -30,16 +30,26 @@ pub fn spacing(interval: Duration, budget: &Budget, quota: Option<KnownQuota>, n
     } else {
         apart(DAY, limit.calls as f64 * budget.max_share.ratio())
     };
-    // Yesterday's remainder says nothing about today.
-    let is_of_today = shanghai_day(at) == shanghai_day(now);
-    let is_short = (limit.remaining as f64) < limit.calls as f64 * budget.reserve.ratio();
-    let sparing = if is_of_today && is_short {
+    let sparing = if is_short(budget, KnownQuota { limit, at }, now) {
         // From when it was told: what was called since then is not in it.
         apart(until_midnight(at), limit.remaining as f64 / 2.0)
     } else {
         Duration::ZERO
     };
     interval.max(fitting).max(sparing)
+}
+
+/// Whether nothing may be called until midnight in Shanghai: less than two calls remain of today's quota.
+pub fn is_used_up(budget: &Budget, quota: Option<KnownQuota>, now: WallTime) -> bool {
+    quota.is_some_and(|quota| quota.limit.remaining < 2 && is_short(budget, quota, now))
+}
+
+/// Whether less than `reserve` of today's quota remains.
+fn is_short(budget: &Budget, quota: KnownQuota, now: WallTime) -> bool {
+    let KnownQuota { limit, at } = quota;
+    // Yesterday's remainder says nothing about today.
+    let is_of_today = shanghai_day(at) == shanghai_day(now);
+    is_of_today && (limit.remaining as f64) < limit.calls as f64 * budget.reserve.ratio()
 }
 
 /// The time between so many calls within `span`; the whole of it for less than one.

@@ -14,7 +14,7 @@ use self::collector::{CollectorState, interval};
 use super::account::{PollReport, Visit};
 use super::backoff::{self, ATTEMPTS, Waiting};
 use super::schedule::Lane;
-use super::spacing::{KnownQuota, spacing};
+use super::spacing::{KnownQuota, is_used_up, spacing};
 use crate::clock::WallTime;
 use crate::config::Account;
 use crate::store::{Failing, LastGood, LastPoll, OptionalReadings, Readings};
@@ -203,6 +203,8 @@ impl AccountState {
             self.visited = Vec::new();
             return self.next(Vec::new());
         }
+        // Yesterday's quota spaces polls no longer, however those of today end.
+        self.space(now);
         self.token = report.token;
         self.readings_mut().token_until = match self.token.until() {
             Some(Until::Expiry(at)) => Some(now.wall_of(at)),
@@ -238,30 +240,27 @@ impl AccountState {
         Some(Next { at: self.due()?, lane: self.lane(), ended })
     }
 
-    /// The time between two polls by `collector`, given what is known of the quotas.
-    fn spacing(&self, collector: Collector, now: WallTime) -> Option<Duration> {
-        let interval = self.collector(collector)?.rhythm.interval;
+    /// What is known of the quota that `collector` uses.
+    fn quota_of(&self, collector: Collector) -> Option<KnownQuota> {
         let api = match collector {
             Collector::Material => Api::MaterialCount,
             Collector::Draft => Api::DraftCount,
-            Collector::Quota => return Some(interval),
+            Collector::Quota => return None,
         };
-        let known = self.readings.quota.as_deref().and_then(|quota| quota.last_good.as_ref());
-        let known = known.and_then(|(quotas, at)| {
-            let limit = quotas.iter().find(|quota| quota.api == api)?.limit?;
-            Some(KnownQuota { limit, at: *at })
-        });
-        Some(spacing(interval, &self.readings.account.budget, known, now))
+        let (quotas, at) = self.readings.quota.as_deref()?.last_good.as_ref()?;
+        let limit = quotas.iter().find(|quota| quota.api == api)?.limit?;
+        Some(KnownQuota { limit, at: *at })
     }
 
     /// Moves the polls of an API whose spacing has changed.
     fn space(&mut self, now: Moment) {
         let due_before = self.due_of(Collector::Material);
-        for collector in Collector::ALL {
-            if let Some(spacing) = self.spacing(collector, now.wall)
-                && let Some(state) = &mut self.collectors[collector as usize]
-            {
-                state.space(spacing, now.instant);
+        let quotas = Collector::ALL.map(|collector| self.quota_of(collector));
+        let budget = &self.readings.account.budget;
+        for (state, quota) in self.collectors.iter_mut().zip(quotas) {
+            if let Some(state) = state {
+                let spacing = spacing(state.rhythm.interval, budget, quota, now.wall);
+                state.space(spacing, is_used_up(budget, quota, now.wall), now.instant);
             }
         }
         if let Some(spacing) = self.collector(Collector::Material).map(|state| state.spacing) {

@@ -73,9 +73,9 @@ impl CollectorState {
         self.rhythm.next(self.began(now), now, self.spacing)
     }
 
-    /// Polls so far apart from `now` on. A wait after a failure, and a poll that runs, stay as they
-    /// are.
-    pub(super) fn space(&mut self, spacing: Duration, now: Instant) {
+    /// Polls so far apart from `now` on; with `is_used_up` none comes earlier than that after `now`. A
+    /// wait after a failure, and a poll that runs, stay as they are.
+    pub(super) fn space(&mut self, spacing: Duration, is_used_up: bool, now: Instant) {
         if std::mem::replace(&mut self.spacing, spacing) == spacing {
             return;
         }
@@ -84,7 +84,8 @@ impl CollectorState {
             && self.streak.is_none()
             && self.poll.is_none()
         {
-            self.due = self.rhythm.next(last, last, spacing).max(now);
+            let rested = if is_used_up { now + spacing } else { last };
+            self.due = self.rhythm.next(last, rested, spacing).max(now);
         }
     }
 

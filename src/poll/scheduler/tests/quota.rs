@@ -66,3 +66,41 @@ async fn a_quota_that_is_unknown_or_ample_changes_nothing() {
     }
     fleet.end().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_used_up_is_not_asked_for_until_midnight() {
+    // From 21:00 on, told each hour.
+    let fleet = Fleet::of(&[with_quota("a")], 4, |ask| match ask.collector {
+        Collector::Quota if ask.nth == 0 => (Answer::Quota(1_000, 900), Duration::ZERO),
+        Collector::Quota => (Answer::Quota(1_000, 1), Duration::ZERO),
+        Collector::Material | Collector::Draft => (Answer::Counts, Duration::ZERO),
+    });
+    let polls = fleet.asked(6 * HOUR, "a", Collector::Material).await;
+    let told = fleet.asked(0, "a", Collector::Quota).await[1];
+    let midnight = 4.0 * HOUR as f64;
+    assert!(told < midnight && polls.iter().any(|at| *at < told), "{polls:?}");
+    assert!(!polls.iter().any(|at| (told..midnight).contains(at)), "{polls:?}");
+    assert!(polls.iter().any(|at| (midnight..midnight + 1_800.0).contains(at)), "{polls:?}");
+    fleet.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_after_midnight_waits_as_on_any_day() {
+    let start = Instant::now();
+    let fleet = Fleet::with(Setting::new(), &[with_quota("a")], 4, move |ask| {
+        let hour = start.elapsed().as_secs() / HOUR;
+        let answer = match (ask.collector, hour) {
+            (Collector::Quota, 0) => Answer::Quota(1_000, 900),
+            (Collector::Quota, 1) => Answer::Quota(1_000, 4),
+            (Collector::Quota, _) => Answer::Errcode(48001),
+            (_, 4..) => Answer::Unreachable,
+            _ => Answer::Counts,
+        };
+        (answer, Duration::ZERO)
+    });
+    let polls = fleet.asked(8 * HOUR, "a", Collector::Material).await;
+    let of_today: Vec<_> = polls.into_iter().filter(|at| *at > 4.0 * HOUR as f64).collect();
+    // Three attempts every ten minutes, and a tenth more, from the first poll of the day on.
+    assert!(of_today.len() > 3 * 12, "{of_today:?}");
+    fleet.end().await;
+}
