@@ -88,8 +88,9 @@ pub struct Scheduler<P> {
     /// Whether no more changes can come.
     is_settled: bool,
     restored: Restored,
-    /// Accounts that went while they waited for a failure, with the settings of then.
-    parked: HashMap<AccountName, (Arc<Account>, SavedAccount)>,
+    /// Accounts that went, with the settings of then: until their deadline, and longer if they wait
+    /// for a failure.
+    former: HashMap<AccountName, (Arc<Account>, SavedAccount)>,
     /// Deadlines of polls that may begin.
     schedule: Schedule,
     /// Deadlines of polls that may not begin yet.
@@ -138,7 +139,7 @@ where
             changes,
             is_settled: false,
             restored,
-            parked: HashMap::new(),
+            former: HashMap::new(),
             schedule: Schedule::default(),
             accounts: HashMap::with_capacity(accounts.len()),
             running: JoinSet::new(),

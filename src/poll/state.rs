@@ -156,11 +156,6 @@ impl AccountState {
         self.lease.is_some()
     }
 
-    /// Why it waits, if it is for a failure.
-    pub(super) fn is_parked(&self) -> bool {
-        self.collectors.iter().flatten().any(|state| state.streak.is_some())
-    }
-
     /// Takes that back where no visit makes use of it. Whether there was such a limit.
     pub(super) fn end_lease(&mut self) -> bool {
         self.visited.is_empty() && self.lease.take().is_some()

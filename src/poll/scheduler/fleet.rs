@@ -63,6 +63,7 @@ where
     fn list(&mut self, listing: Listing, now: Moment) {
         let Listing { set, gone, info_labels, max_in_flight, applied } = listing;
         self.max_in_flight = max_in_flight.max(1);
+        self.former.retain(|_, (_, saved)| saved.material.park.is_some() || saved.material.next > now.wall);
         for name in &gone {
             self.remove(&AccountKey::new(name.clone()), now);
         }
@@ -135,12 +136,12 @@ where
                 (state, false)
             }
             Entry::Vacant(free) => {
-                let parked = self.parked.remove(&account.name);
-                let parked = parked.filter(|(before, _)| before.app_id == account.app_id);
+                let former = self.former.remove(&account.name);
+                let former = former.filter(|(before, _)| before.app_id == account.app_id);
                 let saved = self.restored.take_account(&account.name, &account.app_id);
-                let (state, is_to_keep) = match (parked, saved) {
-                    (Some((before, parked)), _) => {
-                        let mut state = AccountState::restored(before, parked, None, now);
+                let (state, is_to_keep) = match (former, saved) {
+                    (Some((before, known)), _) => {
+                        let mut state = AccountState::restored(before, known, None, now);
                         let is_moved = state.configure(account, now);
                         (state, is_moved)
                     }
@@ -184,14 +185,13 @@ where
         }
     }
 
-    /// Forgets an account that is not visited any more. One that waits for a failure comes back to it,
-    /// unless with other token settings: a configuration may lose it for a moment.
+    /// Lets an account go that is not visited any more. A configuration may lose it for a moment, and
+    /// then it is not polled more often for it: it comes back to its deadline and to a wait after a
+    /// failure, unless with other token settings.
     pub(super) fn let_go(&mut self, key: &AccountKey, now: Moment) {
-        if let Some(state) = self.accounts.remove(key)
-            && state.is_parked()
-        {
+        if let Some(state) = self.accounts.remove(key) {
             let before = Arc::clone(&state.readings.account);
-            self.parked.insert(key.name().clone(), (before, state.saved(now)));
+            self.former.insert(key.name().clone(), (before, state.saved(now)));
         }
     }
 }

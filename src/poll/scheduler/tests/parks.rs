@@ -55,6 +55,23 @@ async fn an_account_that_goes_and_comes_back_comes_back_to_its_wait() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_account_that_goes_and_comes_back_is_polled_no_more_often() {
+    let fleet = Fleet::start(&["a"], 4, |_| (Answer::Counts, Duration::ZERO));
+    fleet.after(10).await;
+    let readings = fleet.readings("a");
+    for _ in 0..5 {
+        fleet.apply(Vec::new(), &["a"], &[]).await;
+        fleet.after(10).await;
+        fleet.apply(vec![account("a")], &[], &[]).await;
+    }
+    assert_eq!(fleet.readings("a").last_good, readings.last_good);
+    assert_eq!(fleet.readings("a").next_poll, readings.next_poll);
+    assert_eq!(fleet.after(INTERVAL.as_secs() - 61).await.len(), 1);
+    assert_eq!(fleet.after(INTERVAL.as_secs()).await.len(), 2);
+    fleet.end().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_account_under_a_new_name_waits_for_the_poll_under_the_old_one() {
     let fleet = Fleet::start(&["old"], 4, |_| (Answer::Counts, Duration::from_secs(20)));
     fleet.after(5).await;
