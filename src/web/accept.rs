@@ -12,10 +12,10 @@ use axum::Router;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::{Id, JoinError, JoinSet};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use crate::web::connection::{self, ConnectionLimits};
+use crate::web::connection::{self, ConnectionLimits, LAST_LOOK};
 use crate::web::guard::{Guard, guarded};
 use crate::web::progress::Progress;
 use crate::web::secure;
@@ -42,7 +42,8 @@ pub async fn serve(
         }
         connections.start(stream);
     }
-    // What waits in the backlog is refused now, not after the last answer.
+    connections.take_backlog(&mut listeners).await;
+    // Who comes later is refused now, not after the last answer.
     drop(listeners);
     connections.ended().await;
 }
@@ -150,6 +151,16 @@ impl Connections {
             }
         }
         true
+    }
+
+    /// Begins with those who had connected by the stop, as far as there is room.
+    async fn take_backlog(&mut self, listeners: &mut Listeners) {
+        let until = Instant::now() + LAST_LOOK;
+        while self.tasks.len() < self.limits.connections
+            && let Ok(Ok(stream)) = timeout_at(until, listeners.accept()).await
+        {
+            self.start(stream);
+        }
     }
 
     fn ask_oldest_idle_to_leave(&self) {

@@ -15,8 +15,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::task::yield_now;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::web::guard::Origin;
 use crate::web::progress::{Progress, WatchedBody, WatchedStream};
@@ -55,8 +54,12 @@ const HEAD_BYTES: usize = 16 * 1024;
 /// chunk is passed through uncopied whatever its size.
 const BUFFER_BYTES: usize = 2 * HEAD_BYTES;
 
-/// Serves requests from `stream` until the client goes, a limit is passed, or `left` is over and all
-/// requests that came before are answered. A guard finds `origin` with each request.
+/// When something is to end that clients may just have sent to: a moment in which the runtime looks at
+/// its sockets once more, which it does before its timers.
+pub(super) const LAST_LOOK: Duration = Duration::from_millis(2);
+
+/// Serves requests from `stream` until the client goes, a limit is passed, or `left` is over and the
+/// request that came before, if one did, is answered. A guard finds `origin` with each request.
 pub(super) async fn run<S>(
     stream: S,
     origin: Option<Origin>,
@@ -74,8 +77,7 @@ pub(super) async fn run<S>(
     let mut connection = pin!(builder.serve_connection(io, service));
     let mut left = pin!(async {
         left.await;
-        // The runtime looks at its sockets before it goes on here: what has come by now is answered.
-        yield_now().await;
+        sleep(LAST_LOOK).await;
     });
     let mut leaving = false;
     let mut alarm = pin!(sleep_until(progress.deadline(&limits)));

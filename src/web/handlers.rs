@@ -9,7 +9,7 @@ use axum::http::header::{
     ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LANGUAGE,
     CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 use axum::response::{IntoResponse, Response};
 
 use serde::Deserialize;
@@ -86,6 +86,7 @@ type Shared = State<Arc<Pages>>;
 
 pub(super) async fn metrics(
     State(pages): Shared,
+    version: Version,
     selection: Result<Query<Selection>, QueryRejection>,
     headers: HeaderMap,
 ) -> Response {
@@ -96,7 +97,11 @@ pub(super) async fn metrics(
     let format = negotiate::format(negotiate::joined(&headers, &ACCEPT).as_deref());
     let encoding = negotiate::encoding(negotiate::joined(&headers, &ACCEPT_ENCODING).as_deref());
     let page = match account {
-        None => pages.state.renderings.page(format, encoding).await,
+        None => match pages.state.renderings.page(format, encoding).await {
+            // There the end of a connection is the end of an answer of unknown length, even if it was cut.
+            Ok(page) if version == Version::HTTP_10 => page.finished().await,
+            page => page,
+        },
         Some(name) => match of_account(&pages.state, &name, format, encoding) {
             Some(page) => Ok(Answer::Whole(page.into())),
             None => return told(StatusCode::NOT_FOUND, "There is no account of this name."),

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::http::header::{ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, ALLOW, CONTENT_LENGTH, CONTENT_TYPE};
-use axum::http::{HeaderMap, Method, Request, StatusCode};
+use axum::http::{HeaderMap, Method, Request, StatusCode, Version};
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 
@@ -52,7 +52,9 @@ impl Site {
             external_url: None,
             tls: false,
             renderings: Arc::new(Renderings::new(move |format, encoding, pass_on| {
-                pass_on(render(format, encoding));
+                for line in render(format, encoding).split_inclusive(|byte| *byte == b'\n') {
+                    pass_on(line.to_vec());
+                }
             })),
             lifecycle,
             on_scrape: Box::new(move || _ = count.fetch_add(1, Ordering::SeqCst)),
@@ -114,6 +116,18 @@ async fn the_metrics_page_is_negotiated_and_counted() {
     assert_eq!(headers[CONTENT_TYPE], "application/openmetrics-text; version=1.0.0; charset=utf-8");
     assert_eq!(headers["content-encoding"], "gzip");
     assert_eq!(site.scrapes.load(Ordering::SeqCst), 2);
+}
+
+/// To HTTP/1.0 the end of the connection would be the end of the page, even of one that was cut.
+#[tokio::test]
+async fn the_length_of_a_long_page_is_told_to_http_1_0() {
+    let site = Site::at("/metrics", |_, _| b"some\nlines\n".to_vec());
+    for (version, length) in [(Version::HTTP_10, Some("11")), (Version::HTTP_11, None)] {
+        let request = Request::get("/metrics").version(version).body(Body::empty()).unwrap();
+        let (status, headers, body) = site.ask(request).await;
+        assert_eq!((status, body.as_str()), (StatusCode::OK, "some\nlines\n"));
+        assert_eq!(headers.get(CONTENT_LENGTH).map(|length| length.to_str().unwrap()), length);
+    }
 }
 
 #[tokio::test]

@@ -338,15 +338,26 @@ async fn a_stop_closes_idle_connections_and_lets_an_answer_end() {
     server.ended().await;
 }
 
-#[tokio::test]
-async fn a_request_that_came_before_the_stop_is_answered() {
-    let mut server = Server::start(UNLIMITED).await;
-    let mut client = server.idle().await;
-    client.send("GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
-    // The server has not looked at its socket yet.
-    server.stop.cancel();
-    assert!(client.answer().await.ends_with("quick"));
-    server.ended().await;
+/// With several threads: while one works, another may wait for sockets, and knows first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_that_came_before_the_stop_are_answered() {
+    for _ in 0..20 {
+        let mut server = Server::start(UNLIMITED).await;
+        let mut clients = Vec::new();
+        for _ in 0..20 {
+            clients.push(server.idle().await);
+        }
+        // The server has not accepted this one yet.
+        clients.push(server.connect().await);
+        for client in &mut clients {
+            client.send("GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        }
+        server.stop.cancel();
+        for client in &mut clients {
+            assert!(client.answer().await.ends_with("quick"));
+        }
+        server.ended().await;
+    }
 }
 
 #[tokio::test]

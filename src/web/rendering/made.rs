@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes};
 use axum::response::{IntoResponse, Response};
-use hyper::body::{Body as HttpBody, Frame};
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::{RenderingFailed, lock};
@@ -112,7 +112,7 @@ impl Reading {
         match self.next().await.transpose()? {
             None => Ok(Answer::Whole(first)),
             Some(second) => {
-                Ok(Answer::InParts(PartsBody { begun: VecDeque::from([first, second]), rest: self }))
+                Ok(Answer::InParts(PartsBody { begun: VecDeque::from([first, second]), rest: Some(self) }))
             }
         }
     }
@@ -148,6 +148,20 @@ pub enum Answer {
     InParts(PartsBody),
 }
 
+impl Answer {
+    /// The same once the page is made to its end, of known length then: for a client that could not be
+    /// told that the end is missing.
+    pub async fn finished(self) -> Result<Self, RenderingFailed> {
+        let Self::InParts(mut body) = self else { return Ok(self) };
+        if let Some(mut rest) = body.rest.take() {
+            while let Some(part) = rest.next().await.transpose()? {
+                body.begun.push_back(part);
+            }
+        }
+        Ok(Self::InParts(body))
+    }
+}
+
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
         match self {
@@ -161,7 +175,7 @@ impl IntoResponse for Answer {
 #[derive(Debug)]
 pub struct PartsBody {
     begun: VecDeque<Bytes>,
-    rest: Reading,
+    rest: Option<Reading>,
 }
 
 impl HttpBody for PartsBody {
@@ -175,6 +189,14 @@ impl HttpBody for PartsBody {
         if let Some(part) = self.begun.pop_front() {
             return Poll::Ready(Some(Ok(Frame::data(part))));
         }
-        self.rest.poll_next(cx).map(|message| message.map(|message| message.map(Frame::data)))
+        let Some(rest) = &mut self.rest else { return Poll::Ready(None) };
+        rest.poll_next(cx).map(|message| message.map(|message| message.map(Frame::data)))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        if self.rest.is_some() {
+            return SizeHint::default();
+        }
+        SizeHint::with_exact(self.begun.iter().map(|part| part.len() as u64).sum())
     }
 }

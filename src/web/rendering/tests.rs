@@ -233,6 +233,23 @@ async fn a_page_that_fails_half_way_is_cut_short_for_all_who_read_it() {
 }
 
 #[tokio::test]
+async fn a_finished_page_tells_its_length_and_is_alive_until_it_is_sent() {
+    let (page, parts) = written();
+    send(&parts, &["a", "b", "cd", ""]);
+    let answer = page.get().await.unwrap().finished().await.unwrap();
+    assert_eq!(page.count_alive(), 1);
+    let body = answer.into_response().into_body();
+    assert_eq!(body.size_hint().exact(), Some(4));
+    assert_eq!(to_bytes(body, usize::MAX).await.unwrap(), "abcd");
+    assert_eq!(page.count_alive(), 0);
+
+    send(&parts, &["a", "b"]);
+    let answer = page.get().await.unwrap();
+    drop(parts);
+    assert_eq!(answer.finished().await.unwrap_err(), RenderingFailed);
+}
+
+#[tokio::test]
 async fn a_page_that_failed_is_shared_with_nobody_who_comes_later() {
     let (permit, permits) = mpsc::channel::<bool>();
     let permits = Mutex::new(permits);
