@@ -1,5 +1,6 @@
 //! What a former run has left of a platform.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use wechat_material_exporter::clock::{Clock, WallTime};
@@ -9,7 +10,7 @@ use wechat_material_exporter::state::record::{SavedList, SavedProfile};
 use wechat_material_exporter::state::restored::FormerPlatforms;
 
 use super::discovery::{OFTEN, ONCE, named};
-use super::running::{Setting, id};
+use super::running::{Setting, failing, id};
 use super::world::{Api, COMPONENT, GRANT, LIST, OTHER_COMPONENT, PROFILE, app_id, error, official};
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -111,8 +112,10 @@ async fn accounts_of_a_former_run_stay_while_the_platform_is_parked() {
         .start_after(former(COMPONENT, 48 * HOUR, profiles, &[0, 1]), &[])
         .await;
     running.follow("both accounts", |running| running.fleet.len() == 2).await;
-    running.follow_until("the park", || api.count(LIST) == 1).await;
-    assert_eq!((running.failing(), running.fleet.len()), (Some(("ip", Some(61004))), 2));
+    let parked = Some(("ip", Some(61004)));
+    let store = Arc::clone(&running.store);
+    running.follow_until("the park", || failing(&store.platforms()[0]) == parked).await;
+    assert_eq!((running.fleet.len(), api.count(LIST)), (2, 1));
 }
 
 #[tokio::test]

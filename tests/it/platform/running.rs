@@ -240,10 +240,7 @@ impl Running {
 
     /// Class and errcode of the platform's failure, if it fails.
     pub(crate) fn failing(&self) -> Option<(&'static str, Option<i64>)> {
-        match &self.shown().last_call {
-            LastPoll::Failed(failing) => Some((failing.class.label(), failing.errcode.map(|code| code.0))),
-            LastPoll::Pending | LastPoll::Succeeded => None,
-        }
+        failing(&self.shown())
     }
 
     /// Takes the changes of the fleet until `done` with them.
@@ -304,6 +301,14 @@ impl Running {
     pub(crate) async fn counted_of(&self, platform: &str, expected: [u64; 5]) {
         let counted = || self.shown_of(platform).and_then(|shown| shown.authorizers);
         eventually("count of authorizers", || counted() == Some(expected)).await;
+    }
+}
+
+/// Class and errcode of a platform's failure, if it fails.
+pub(crate) fn failing(platform: &PlatformReadings) -> Option<(&'static str, Option<i64>)> {
+    match &platform.last_call {
+        LastPoll::Failed(failing) => Some((failing.class.label(), failing.errcode.map(|code| code.0))),
+        LastPoll::Pending | LastPoll::Succeeded => None,
     }
 }
 
