@@ -255,7 +255,9 @@ impl AccountState {
         for (state, quota) in self.collectors.iter_mut().zip(quotas) {
             if let Some(state) = state {
                 let spacing = spacing(state.rhythm.interval, budget, quota, now.wall);
-                state.space(spacing, is_used_up(budget, quota, now.wall), now.instant);
+                let is_used_up = is_used_up(budget, quota, now.wall);
+                let rest = is_used_up.then(|| now.instant + backoff::until_midnight(now.wall));
+                state.space(spacing, rest, now.instant);
             }
         }
         if let Some(spacing) = self.collector(Collector::Material).map(|state| state.spacing) {

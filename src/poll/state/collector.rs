@@ -73,19 +73,19 @@ impl CollectorState {
         self.rhythm.next(self.began(now), now, self.spacing)
     }
 
-    /// Polls so far apart from `now` on; with `is_used_up` none comes earlier than that after `now`. A
-    /// wait after a failure, and a poll that runs, stay as they are.
-    pub(super) fn space(&mut self, spacing: Duration, is_used_up: bool, now: Instant) {
-        if std::mem::replace(&mut self.spacing, spacing) == spacing {
+    /// Polls so far apart from `now` on, and not before the end of a `rest`. A wait after a failure, and
+    /// a poll that runs, stay as they are.
+    pub(super) fn space(&mut self, spacing: Duration, rest: Option<Instant>, now: Instant) {
+        let is_new = std::mem::replace(&mut self.spacing, spacing) != spacing;
+        let Some(last) = self.last.filter(|_| self.due > now && self.streak.is_none() && self.poll.is_none())
+        else {
             return;
+        };
+        if is_new {
+            self.due = self.rhythm.next(last, last, spacing).max(now);
         }
-        if let Some(last) = self.last
-            && self.due > now
-            && self.streak.is_none()
-            && self.poll.is_none()
-        {
-            let rested = if is_used_up { now + spacing } else { last };
-            self.due = self.rhythm.next(last, rested, spacing).max(now);
+        if let Some(rest) = rest.filter(|rest| self.due < *rest) {
+            self.due = self.rhythm.next(last, rest, self.rhythm.interval);
         }
     }
 

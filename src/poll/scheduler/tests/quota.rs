@@ -69,19 +69,26 @@ async fn a_quota_that_is_unknown_or_ample_changes_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_used_up_is_not_asked_for_until_midnight() {
-    // From 21:00 on, told each hour.
-    let fleet = Fleet::of(&[with_quota("a")], 4, |ask| match ask.collector {
-        Collector::Quota if ask.nth == 0 => (Answer::Quota(1_000, 900), Duration::ZERO),
-        Collector::Quota => (Answer::Quota(1_000, 1), Duration::ZERO),
-        Collector::Material | Collector::Draft => (Answer::Counts, Duration::ZERO),
-    });
-    let polls = fleet.asked(6 * HOUR, "a", Collector::Material).await;
-    let told = fleet.asked(0, "a", Collector::Quota).await[1];
-    let midnight = 4.0 * HOUR as f64;
-    assert!(told < midnight && polls.iter().any(|at| *at < told), "{polls:?}");
-    assert!(!polls.iter().any(|at| (told..midnight).contains(at)), "{polls:?}");
-    assert!(polls.iter().any(|at| (midnight..midnight + 1_800.0).contains(at)), "{polls:?}");
-    fleet.end().await;
+    for interval in [600, 5_400, 7_200] {
+        let account =
+            Account { interval: Duration::from_secs(interval), ..Arc::unwrap_or_clone(with_quota("a")) };
+        let start = Instant::now();
+        let fleet = Fleet::with(Setting::new(), &[Arc::new(account)], 4, move |ask| {
+            let answer = match (ask.collector, start.elapsed().as_secs() / HOUR) {
+                (Collector::Quota, 0 | 4..) => Answer::Quota(1_000, 900),
+                (Collector::Quota, _) => Answer::Quota(1_000, 1),
+                (Collector::Material | Collector::Draft, _) => Answer::Counts,
+            };
+            (answer, Duration::ZERO)
+        });
+        let polls = fleet.asked(4 * HOUR + 2 * interval, "a", Collector::Material).await;
+        let told = fleet.asked(0, "a", Collector::Quota).await[1];
+        let midnight = 4.0 * HOUR as f64;
+        assert!(told < midnight, "{told}");
+        assert!(!polls.iter().any(|at| (told..midnight).contains(at)), "every {interval} s: {polls:?}");
+        assert!(polls.iter().any(|at| *at > midnight), "every {interval} s: {polls:?}");
+        fleet.end().await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
