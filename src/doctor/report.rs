@@ -60,12 +60,12 @@ pub(super) struct Report<W> {
 /// Accounts by the worst of their steps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 struct Tally {
-    checked: u64,
-    fine: u64,
-    warning: u64,
-    failed: u64,
+    checked: usize,
+    fine: usize,
+    warning: usize,
+    failed: usize,
     /// Neither fine nor in trouble: their counts were not asked for.
-    skipped: u64,
+    skipped: usize,
 }
 
 #[derive(Serialize)]
@@ -218,8 +218,7 @@ impl Tally {
                 format!("interrupted after {checked} of {}", counted(accounts, "account"))
             }
             (End::Complete, 0) => "no account was checked".to_owned(),
-            (End::Complete, 1) => "1 account".to_owned(),
-            (End::Complete, checked) => format!("{checked} accounts"),
+            (End::Complete, checked) => counted(checked, "account"),
         };
         if parts.is_empty() { checked } else { format!("{checked}: {}", parts.join(", ")) }
     }

@@ -88,8 +88,8 @@ pub struct Scheduler<P> {
     /// Whether no more changes can come.
     is_settled: bool,
     restored: Restored,
-    /// Accounts that went, with the settings of then: until their deadline, and longer if they wait
-    /// for a failure.
+    /// Accounts that went, with the settings of then. Those whose deadline is over are forgotten at the
+    /// next listing, unless they wait for a failure.
     former: HashMap<AccountName, (Arc<Account>, SavedAccount)>,
     /// Deadlines of polls that may begin.
     schedule: Schedule,

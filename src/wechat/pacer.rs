@@ -13,7 +13,8 @@ const GROUP: Duration = Duration::from_millis(20);
 /// How much later than others a request may start that waited, as timers and busy machines have it.
 const LATE: Duration = Duration::from_millis(10);
 
-/// The pace of all requests to the API. First come, first served.
+/// The pace of all requests to the API. First come, first served, but for those who wait anew after a
+/// standstill.
 #[derive(Debug)]
 pub(crate) struct Pacer {
     pace: Mutex<Pace>,
@@ -99,7 +100,7 @@ impl Pacer {
 }
 
 fn gap(rate: NonZeroU32) -> Duration {
-    // A second may end with a group that starts early, and begin with one that started late. The slack
+    // A second may end with a group that starts early, and begin with one that starts late. The slack
     // keeps these from falling into one second with `rate` others.
     const SLACK: f64 = 1.0 + (GROUP.as_millis() + LATE.as_millis()) as f64 / 1_000.0 + 0.001;
     Duration::from_secs_f64(SLACK / f64::from(rate.get()))

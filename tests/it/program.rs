@@ -32,22 +32,21 @@ pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T 
 
 /// Waits for something that tells nobody when it comes.
 pub(crate) async fn eventually(what: &str, done: impl Fn() -> bool) {
-    let wait = async {
-        while !done() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    within(what, wait).await;
+    looked_for(what, Duration::from_millis(5), async || done().then_some(())).await;
 }
 
-/// Looks again and again until it is found.
-pub(crate) async fn found<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+/// As [`eventually`], where looking costs another program something.
+pub(crate) async fn found<T>(what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
+    looked_for(what, Duration::from_millis(20), look).await
+}
+
+async fn looked_for<T>(what: &str, pause: Duration, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let wait = async {
         loop {
             if let Some(found) = look().await {
                 return found;
             }
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::time::sleep(pause).await;
         }
     };
     within(what, wait).await
